@@ -51,6 +51,8 @@ class Append:
 
     `expected_size` refuses the transaction when the chain's size differs (None: any).
     `unique` is a 16-byte message id, looked up in the entries from `seen` on: a repeat writes nothing.
+    `label` (at most 64 bytes) is kept beside the head of a chain that this append begins: an account's
+    name, a thread's two members, so that directories are rebuilt at start without opening each chain.
     """
 
     chain: bytes
@@ -60,6 +62,7 @@ class Append:
     expected_size: int | None = None
     unique: bytes | None = None
     seen: int = 0
+    label: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +177,12 @@ class Store(Protocol):
 
     def name_proof(self, skeleton: str) -> MapProof: ...
 
-    def accounts(self) -> Iterator[bytes]:
-        """Ids of all accounts, in no order."""
+    def chains(self, kind: str) -> Iterator[tuple[bytes, bytes]]:
+        """(chain id, label) of all chains of a kind ("account", "thread"), in no order.
+
+        A chain's kind is given by its first entry: kind "account" begins an account, "opened" a thread,
+        "put" a private folder.
+        """
 
     def receipt(self, chain: bytes, sequence: int) -> Receipt: ...
 

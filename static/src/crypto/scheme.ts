@@ -1,0 +1,34 @@
+/** The shape that every signature scheme has (docs/spec/crypto.md). */
+
+import { InvalidParameter } from './errors.ts';
+
+export interface SigningKey {
+  readonly public: Uint8Array;
+  sign(message: Uint8Array, context?: Uint8Array): Promise<Uint8Array>;
+}
+
+export interface SignatureScheme {
+  readonly name: string;
+  readonly publicSize: number;
+  readonly seedSize: number;
+  generate(seed: Uint8Array): Promise<SigningKey>;
+  /** Resolves if the signature verifies; InvalidSignature if not, InvalidKey for a public key of another length. */
+  verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array, context?: Uint8Array): Promise<void>;
+}
+
+export const NO_CONTEXT = new Uint8Array(0);
+const MAX_CONTEXT_SIZE = 255;
+
+/** FIPS 204 and FIPS 205 contexts have at most 255 bytes. */
+export function checkContext(context: Uint8Array): void {
+  if (context.length > MAX_CONTEXT_SIZE) throw new InvalidParameter('context: at most 255 bytes expected');
+}
+
+/** A scheme whose private keys are stored expanded, because a seed does not give the same key everywhere. */
+export interface StoredKeyScheme extends SignatureScheme {
+  readonly privateSize: number;
+  /** The private key of a seed, in the form that is stored. */
+  expand(seed: Uint8Array): Promise<Uint8Array>;
+  /** The key of its stored form; InvalidKey if it is malformed. */
+  importPrivate(privateKey: Uint8Array): Promise<SigningKey>;
+}

@@ -1,0 +1,192 @@
+"""Brings what `make run` and `make test` need on a fresh machine; standard library only.
+
+A step is skipped when its inputs have not changed since it last succeeded; it fails with a sentence.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+STAMPS = VENV / "stamps"
+NODE_FLOOR = (20, 19)
+
+
+class Missing(Exception):
+    """Something that this script cannot bring; the text is a sentence for a person."""
+
+
+def say(text: str) -> None:
+    print(f"· {text}", flush=True)
+
+
+def run(command: Sequence[str | Path], *, quiet: bool = False) -> None:
+    """Run a command in the project's folder; its output is shown when it fails or is wanted."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=ROOT,
+        check=False,
+        text=True,
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
+    )
+    if done.returncode:
+        if quiet:
+            sys.stderr.write(done.stdout)
+        raise Missing(f"'{' '.join(str(part) for part in command)}' ended with {done.returncode}.")
+
+
+def digest(*paths: Path) -> str:
+    total = hashlib.sha256(sys.version.encode())
+    for path in paths:
+        total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def once(name: str, key: str, step: Callable[[], None]) -> None:
+    """Do a step unless it already succeeded for the same key."""
+    stamp = STAMPS / name
+    if stamp.exists() and stamp.read_text() == key:
+        return
+    step()
+    STAMPS.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(key)
+
+
+def apt_install(*packages: str) -> bool:
+    """Debian's packages, when there is apt-get and we are root."""
+    apt = shutil.which("apt-get")
+    if apt is None or not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return False
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    ended = 0
+    for words in (["update"], ["install", "-y", *packages]):
+        done = subprocess.run(
+            [apt, "-qq", *words], check=False, env=environment, capture_output=True
+        )
+        ended = done.returncode
+    return ended == 0
+
+
+def make_environment() -> None:
+    if (BIN / "python").exists() or (BIN / "python.exe").exists():
+        return
+    say("making the virtual environment")
+    try:
+        venv.create(VENV, with_pip=True)
+    except (subprocess.CalledProcessError, OSError) as error:
+        shutil.rmtree(VENV, ignore_errors=True)
+        package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+        if not apt_install(package):
+            raise Missing(
+                f"Python cannot make virtual environments here; install it (on Debian: {package})."
+            ) from error
+        venv.create(VENV, with_pip=True)
+
+
+def install(name: str, *files: str) -> None:
+    paths = [ROOT / file for file in files]
+
+    def step() -> None:
+        say(f"installing {', '.join(files)}")
+        wanted = [argument for path in paths for argument in ("-r", path)]
+        run([BIN / "python", "-m", "pip", "install", "-q", "--require-hashes", *wanted], quiet=True)
+
+    once(name, digest(*paths), step)
+
+
+def node_version(node: str | Path) -> tuple[int, ...]:
+    done = subprocess.run([str(node), "--version"], check=False, capture_output=True, text=True)
+    return tuple(int(part) for part in re.findall(r"\d+", done.stdout)[:2])
+
+
+def find_node() -> tuple[Path, Path]:
+    """Node and npm: the system's when new enough, else those of the environment."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node and npm and node_version(node) >= NODE_FLOOR:
+        return Path(node), Path(npm)
+    install("node", "requirements/node.txt")
+    os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        raise Missing("Node.js could not be installed into the environment.")
+    return Path(node), Path(npm)
+
+
+def install_packages(npm: Path) -> None:
+    def step() -> None:
+        say("installing the browser's packages")
+        run([npm, "ci", "--ignore-scripts", "--no-fund", "--no-audit"], quiet=True)
+
+    if not (ROOT / "node_modules").is_dir():
+        (STAMPS / "packages").unlink(missing_ok=True)
+    once("packages", digest(ROOT / "package-lock.json", ROOT / "package.json"), step)
+
+
+def bundle(node: Path) -> None:
+    sources = sorted((ROOT / "static" / "src").rglob("*.ts"))
+    key = digest(ROOT / "tools" / "build.mjs", ROOT / "package-lock.json", *sources)
+
+    def step() -> None:
+        say("bundling the page's script")
+        run([node, "tools/build.mjs"])
+
+    if not (ROOT / "static" / "dist" / "main.js").exists():
+        (STAMPS / "bundle").unlink(missing_ok=True)
+    once("bundle", key, step)
+
+
+def find_chromium() -> str:
+    """Chromium for the tests: the system's, else Debian's package, else Playwright's own."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        found = shutil.which(name)
+        if found:
+            return found
+    say("installing Chromium for the tests")
+    if apt_install("chromium") and (found := shutil.which("chromium")):
+        return found
+    done = subprocess.run([str(BIN / "playwright"), "install", "chromium"], cwd=ROOT, check=False)
+    if done.returncode:
+        raise Missing(
+            "The end-to-end tests need Chromium: install it (on Debian: apt-get install chromium), "
+            "or let 'playwright install chromium' reach the network."
+        )
+    return ""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("goal", choices=("run", "test"))
+    goal = parser.parse_args().goal
+    if sys.version_info < (3, 11):  # noqa: UP036 - the check is for machines with an older one
+        print("SECURE-MSG needs Python 3.11 or newer.", file=sys.stderr)
+        return 1
+    try:
+        make_environment()
+        install("server", "requirements.txt")
+        if goal == "test":
+            install("dev", "requirements.txt", "requirements/dev.txt")
+        node, npm = find_node()
+        install_packages(npm)
+        bundle(node)
+        if goal == "test":
+            find_chromium()
+    except Missing as error:
+        print(f"{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""One thin module a library, for what `cryptography` does not offer."""

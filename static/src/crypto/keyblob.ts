@@ -34,24 +34,26 @@ const ENCODINGS: Readonly<Record<WrappedAlgorithm, Encoding>> = {
   'ML-KEM-1024': { format: 'raw-seed', size: 64, usages: ['decapsulateBits'] },
 };
 
-export interface SigningEncodings {
+/** Something for each half of a hybrid signing key. */
+export interface SigningHalves {
   readonly ed: Uint8Array;
   readonly mldsa: Uint8Array;
 }
 
-export interface AgreementEncodings {
+/** Something for each half of a hybrid agreement key. */
+export interface AgreementHalves {
   readonly x: Uint8Array;
   readonly kem: Uint8Array;
 }
 
 /** What is sealed for a hybrid signing key of ed seed(32) ‖ mldsa seed(32). */
-export function encodeSigning(seed: Uint8Array): SigningEncodings {
+export function encodeSigning(seed: Uint8Array): SigningHalves {
   checkKeySize(seed, 64, 'Ed25519+ML-DSA-65 seed');
   return { ed: toPkcs8('Ed25519', seed.subarray(0, 32)), mldsa: seed.slice(32) };
 }
 
 /** What is sealed for a hybrid agreement key of x(32) ‖ kem seed(64). */
-export function encodeAgreement(privateKey: Uint8Array): AgreementEncodings {
+export function encodeAgreement(privateKey: Uint8Array): AgreementHalves {
   checkKeySize(privateKey, 96, 'X25519+ML-KEM-1024 private key');
   return { x: toPkcs8('X25519', privateKey.subarray(0, 32)), kem: privateKey.slice(32) };
 }
@@ -112,23 +114,26 @@ function checkBelongs(found: Uint8Array, expected: Uint8Array, what: string): vo
 }
 
 /**
- * The hybrid signing key of two blobs sealed with the same associated data. DecryptionFailed if a blob is
- * not authentic, InvalidKey if it holds another kind of key or not the private half of `publicKey`.
+ * The hybrid signing key of two blobs; `ad` is the associated data of each, or one for both.
+ * DecryptionFailed if a blob is not authentic, InvalidKey if it holds another kind of key or not the
+ * private half of `publicKey`.
  */
-export async function unwrapSigning(wrappingKey: CryptoKey, blobs: SigningEncodings, publicKey: Uint8Array, ad: Uint8Array): Promise<SigningKey> {
-  const ed = await unwrap('Ed25519', wrappingKey, blobs.ed, ad, ed25519FromCryptoKey,
+export async function unwrapSigning(wrappingKey: CryptoKey, blobs: SigningHalves, publicKey: Uint8Array, ad: Uint8Array | SigningHalves): Promise<SigningKey> {
+  const { ed: edAd, mldsa: mldsaAd } = ad instanceof Uint8Array ? { ed: ad, mldsa: ad } : ad;
+  const ed = await unwrap('Ed25519', wrappingKey, blobs.ed, edAd, ed25519FromCryptoKey,
     (encoded) => ED25519.generate(fromPkcs8('Ed25519', encoded)));
-  const mldsa = await unwrap('ML-DSA-65', wrappingKey, blobs.mldsa, ad, mldsa65FromCryptoKey, ML_DSA_65.generate);
+  const mldsa = await unwrap('ML-DSA-65', wrappingKey, blobs.mldsa, mldsaAd, mldsa65FromCryptoKey, ML_DSA_65.generate);
   const key = joinHybrid(ed, mldsa);
   checkBelongs(key.public, publicKey, 'signing key blob');
   return key;
 }
 
 /** The hybrid agreement key of two blobs; errors as for unwrapSigning. */
-export async function unwrapAgreement(wrappingKey: CryptoKey, blobs: AgreementEncodings, publicKey: Uint8Array, ad: Uint8Array): Promise<AgreementKey> {
-  const x: DhKey = await unwrap('X25519', wrappingKey, blobs.x, ad, x25519FromCryptoKey,
+export async function unwrapAgreement(wrappingKey: CryptoKey, blobs: AgreementHalves, publicKey: Uint8Array, ad: Uint8Array | AgreementHalves): Promise<AgreementKey> {
+  const { x: xAd, kem: kemAd } = ad instanceof Uint8Array ? { x: ad, kem: ad } : ad;
+  const x: DhKey = await unwrap('X25519', wrappingKey, blobs.x, xAd, x25519FromCryptoKey,
     (encoded) => x25519PrivateKey(fromPkcs8('X25519', encoded)));
-  const kem: KemKey = await unwrap('ML-KEM-1024', wrappingKey, blobs.kem, ad, mlkem1024FromCryptoKey, mlkem1024PrivateKey);
+  const kem: KemKey = await unwrap('ML-KEM-1024', wrappingKey, blobs.kem, kemAd, mlkem1024FromCryptoKey, mlkem1024PrivateKey);
   const key = joinAgreement(x, kem);
   checkBelongs(key.public, publicKey, 'agreement key blob');
   return key;

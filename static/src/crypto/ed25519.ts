@@ -5,7 +5,7 @@
  */
 
 import { ed25519 } from '@noble/curves/ed25519.js';
-import { equalBytes } from './bytes.ts';
+import { equalBytes, fromHex } from './bytes.ts';
 import { checkKeySize, InvalidParameter, InvalidSignature } from './errors.ts';
 import { sha512 } from './hash.ts';
 import { toPkcs8 } from './pkcs8.ts';
@@ -18,13 +18,13 @@ const SIGNATURE_SIZE = 64;
 const P = 2n ** 255n - 19n;
 const L = 2n ** 252n + 27742317777372353535851937790883648493n;
 const SIGN_BIT = 2n ** 255n;
-/** The y coordinates of the eight points whose order divides 8: the order 1, 2, 4 and 8 points. */
+/** The y coordinates of the eight points whose order divides 8: orders 1, 2, 4, 8 and 8, whatever the sign of x. */
 const SMALL_ORDER_Y: ReadonlySet<bigint> = new Set([
   1n,
   P - 1n,
   0n,
-  2707385501144840649318225287225658788936804267575313519463743609750303021350n,
-  P - 2707385501144840649318225287225658788936804267575313519463743609750303021350n,
+  littleEndian(fromHex('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05')),
+  littleEndian(fromHex('c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a')),
 ]);
 
 const ALGORITHM = { name: NAME };
@@ -116,9 +116,9 @@ export const ED25519: SignatureScheme = {
     return ed25519FromCryptoKey(await subtle().importKey('pkcs8', toPkcs8(NAME, seed), ALGORITHM, false, USAGES));
   },
   async verify(publicKey, message, signature, context = NO_CONTEXT) {
-    checkKeySize(publicKey, KEY_SIZE, 'Ed25519 public key');
     checkNoContext(context);
-    const valid = signature.length === SIGNATURE_SIZE
+    const valid = publicKey.length === KEY_SIZE
+      && signature.length === SIGNATURE_SIZE
       && isStrictInput(publicKey, signature)
       && ((await servedNatively(NAME)) ? await nativeVerify(publicKey, message, signature) : portableVerify(publicKey, message, signature));
     if (!valid) throw new InvalidSignature('Ed25519: the signature does not verify');

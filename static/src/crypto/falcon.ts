@@ -60,9 +60,10 @@ export const FALCON_1024: StoredKeyScheme = {
     return new FalconKey(secretKey, publicKey);
   },
   async verify(publicKey, message, signature, context = NO_CONTEXT) {
-    checkKeySize(publicKey, PUBLIC_SIZE, 'Falcon-1024 public key');
     checkNoContext(context);
-    const valid = signature.length <= MAX_SIGNATURE_SIZE && falcon1024.verify(signature, message, publicKey);
+    const valid = publicKey.length === PUBLIC_SIZE
+      && signature.length <= MAX_SIGNATURE_SIZE
+      && falcon1024.verify(signature, message, publicKey);
     if (!valid) throw new InvalidSignature('Falcon-1024: the signature does not verify');
   },
 };

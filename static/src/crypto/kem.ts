@@ -1,7 +1,7 @@
 /** ML-KEM-1024 (FIPS 203). Private keys are stored as the 64-byte seed d ‖ z. */
 
 import { ml_kem1024 } from '@noble/post-quantum/ml-kem.js';
-import { checkKeySize, checkSize, InvalidKey } from './errors.ts';
+import { checkKeySize, checkSize, DecryptionFailed, InvalidKey } from './errors.ts';
 import { nativePublic, servedNatively, subtle } from './provider.ts';
 
 export const MLKEM1024_PUBLIC_SIZE = 1568;
@@ -15,7 +15,7 @@ export interface KemKey {
   readonly public: Uint8Array;
   /**
    * The 32-byte secret. A ciphertext of the right length never fails: a forged one gives an unrelated
-   * secret (implicit rejection, FIPS 203 section 6.3); another length is InvalidParameter.
+   * secret (implicit rejection, FIPS 203 section 6.3); another length is DecryptionFailed.
    */
   decapsulate(ciphertext: Uint8Array): Promise<Uint8Array>;
 }
@@ -45,6 +45,12 @@ export function mlkem1024Encapsulate(publicKey: Uint8Array, randomness: Uint8Arr
   return { ciphertext: cipherText, secret: sharedSecret.slice() };
 }
 
+function checkCiphertext(ciphertext: Uint8Array): void {
+  if (ciphertext.length !== MLKEM1024_CIPHERTEXT_SIZE) {
+    throw new DecryptionFailed(`ML-KEM-1024 ciphertext: ${MLKEM1024_CIPHERTEXT_SIZE} bytes expected`);
+  }
+}
+
 const ALGORITHM = { name: 'ML-KEM-1024' };
 const USAGES = ['decapsulateBits'];
 
@@ -58,7 +64,7 @@ class NativeMlkem1024 implements KemKey {
   }
 
   async decapsulate(ciphertext: Uint8Array): Promise<Uint8Array> {
-    checkSize(ciphertext, MLKEM1024_CIPHERTEXT_SIZE, 'ML-KEM-1024 ciphertext');
+    checkCiphertext(ciphertext);
     return new Uint8Array(await subtle().decapsulateBits(ALGORITHM, this.#key, ciphertext));
   }
 }
@@ -74,7 +80,7 @@ class PortableMlkem1024 implements KemKey {
   }
 
   async decapsulate(ciphertext: Uint8Array): Promise<Uint8Array> {
-    checkSize(ciphertext, MLKEM1024_CIPHERTEXT_SIZE, 'ML-KEM-1024 ciphertext');
+    checkCiphertext(ciphertext);
     return ml_kem1024.decapsulate(ciphertext, this.#secretKey).slice();
   }
 }

@@ -12,7 +12,7 @@ export interface SignatureScheme {
   readonly publicSize: number;
   readonly seedSize: number;
   generate(seed: Uint8Array): Promise<SigningKey>;
-  /** Resolves if the signature verifies; InvalidSignature if not, InvalidKey for a public key of another length. */
+  /** Resolves if the signature verifies; InvalidSignature if not, malformed keys and lengths included. */
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array, context?: Uint8Array): Promise<void>;
 }
 

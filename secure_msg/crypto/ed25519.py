@@ -20,8 +20,8 @@ SIGNATURE_SIZE: Final = 64
 FIELD_PRIME: Final = 2**255 - 19
 GROUP_ORDER: Final = 2**252 + 27742317777372353535851937790883648493
 
-# The y-coordinates of the eight points whose order divides 8 (RFC 7748 section 7 lists their
-# Montgomery forms): orders 1, 2, 4, 8, 8; the sign of x makes no difference.
+# The y-coordinates of the eight points whose order divides 8, by order: 1, 2, 4, 8, 8. The sign
+# of x makes no difference.
 _SMALL_ORDER_Y: Final = frozenset(
     {
         1,

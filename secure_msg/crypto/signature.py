@@ -2,9 +2,10 @@
 
 from typing import Final, Protocol
 
-from secure_msg.crypto import ed25519, mldsa
+from secure_msg.crypto import ed25519, falcon, mldsa, slhdsa
 from secure_msg.crypto.errors import InvalidKey, InvalidParameter, InvalidSignature
 from secure_msg.crypto.hash import sha256
+from secure_msg.crypto.providers import pqcrypto, pypqc
 
 HYBRID_PUBLIC_SIZE: Final = ed25519.PUBLIC_SIZE + mldsa.PUBLIC_SIZE
 HYBRID_SEED_SIZE: Final = ed25519.SEED_SIZE + mldsa.SEED_SIZE
@@ -85,7 +86,19 @@ class _Hybrid:
 
 HYBRID: Final[SignatureScheme] = _Hybrid()
 
-_BY_NAME: Final = {scheme.name: scheme for scheme in (ED25519, ML_DSA_65, HYBRID)}
+FALCON_1024: Final = falcon.Falcon1024(pypqc.FALCON_1024)
+SLH_DSA_SHAKE_128F: Final = slhdsa.SlhDsa("SLH-DSA-SHAKE-128f", 32, 17088, pqcrypto.SHAKE_128F)
+SLH_DSA_SHAKE_256F: Final = slhdsa.SlhDsa("SLH-DSA-SHAKE-256f", 64, 49856, pqcrypto.SHAKE_256F)
+
+_SCHEMES: Final[tuple[SignatureScheme, ...]] = (
+    ED25519,
+    ML_DSA_65,
+    HYBRID,
+    FALCON_1024,
+    SLH_DSA_SHAKE_128F,
+    SLH_DSA_SHAKE_256F,
+)
+_BY_NAME: Final = {scheme.name: scheme for scheme in _SCHEMES}
 
 
 def scheme_by_name(name: str) -> SignatureScheme:

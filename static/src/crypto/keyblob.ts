@@ -9,14 +9,14 @@ import { type AgreementKey, joinAgreement } from './agreement.ts';
 import { concat, equalBytes } from './bytes.ts';
 import { type DhKey, x25519FromCryptoKey, x25519PrivateKey } from './dh.ts';
 import { ED25519, ed25519FromCryptoKey } from './ed25519.ts';
-import { checkKeySize, checkSize, DecryptionFailed, InvalidKey, InvalidParameter } from './errors.ts';
+import { checkKeySize, checkSize, DecryptionFailed, InvalidKey, InvalidParameter, Unavailable } from './errors.ts';
 import { type KemKey, mlkem1024FromCryptoKey, mlkem1024PrivateKey } from './kem.ts';
 import { ML_DSA_65, mldsa65FromCryptoKey } from './mldsa65.ts';
 import { fromPkcs8, PKCS8_SIZE, toPkcs8 } from './pkcs8.ts';
 import { type NativeFormat, type ProbedAlgorithm, servedNatively, subtle } from './provider.ts';
 import { joinHybrid, type SigningKey } from './signature.ts';
 
-type WrappedAlgorithm = Exclude<ProbedAlgorithm, 'ChaCha20-Poly1305'>;
+export type WrappedAlgorithm = Exclude<ProbedAlgorithm, 'ChaCha20-Poly1305'>;
 
 const NONCE_SIZE = AES_256_GCM.nonceSize;
 
@@ -81,6 +81,21 @@ async function openedAs<T>(algorithm: WrappedAlgorithm, step: () => Promise<T>):
   }
 }
 
+/**
+ * The key of one blob as a non-extractable CryptoKey, which IndexedDB can hold; Unavailable where the
+ * browser lacks the algorithm. `x25519FromCryptoKey` and its like make it usable.
+ */
+export async function unwrapCryptoKey(algorithm: WrappedAlgorithm, wrappingKey: CryptoKey, blob: Uint8Array, ad: Uint8Array): Promise<CryptoKey> {
+  checkBlobSize(algorithm, blob);
+  if (!(await servedNatively(algorithm))) throw new Unavailable(`${algorithm} is not offered by this browser`);
+  return unwrapNative(algorithm, wrappingKey, blob, ad);
+}
+
+function checkBlobSize(algorithm: WrappedAlgorithm, blob: Uint8Array): void {
+  const size = NONCE_SIZE + ENCODINGS[algorithm].size + AES_256_GCM.overhead;
+  if (blob.length !== size) throw new DecryptionFailed(`${algorithm} key blob: ${size} bytes expected`);
+}
+
 async function unwrapNative(algorithm: WrappedAlgorithm, wrappingKey: CryptoKey, blob: Uint8Array, ad: Uint8Array): Promise<CryptoKey> {
   const { format, usages } = ENCODINGS[algorithm];
   const [nonce, sealed] = [blob.subarray(0, NONCE_SIZE), blob.subarray(NONCE_SIZE)];
@@ -98,8 +113,7 @@ async function unwrap<K>(
   algorithm: WrappedAlgorithm, wrappingKey: CryptoKey, blob: Uint8Array, ad: Uint8Array,
   native: (key: CryptoKey) => Promise<K>, portable: (encoded: Uint8Array) => Promise<K>,
 ): Promise<K> {
-  const size = NONCE_SIZE + ENCODINGS[algorithm].size + AES_256_GCM.overhead;
-  if (blob.length !== size) throw new DecryptionFailed(`${algorithm} key blob: ${size} bytes expected`);
+  checkBlobSize(algorithm, blob);
   if (await servedNatively(algorithm)) return native(await unwrapNative(algorithm, wrappingKey, blob, ad));
   const encoded = await unwrapBytes(algorithm, wrappingKey, blob, ad);
   try {

@@ -30,6 +30,4 @@ def launch_chromium(playwright: Playwright, *extra_flags: str) -> Browser:
         raise FileNotFoundError("no Chromium is installed")
     # Chromium's sandbox refuses to start as root.
     sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
-    return playwright.chromium.launch(
-        executable_path=path, args=[*_FLAGS, *sandbox, *extra_flags]
-    )
+    return playwright.chromium.launch(executable_path=path, args=[*_FLAGS, *sandbox, *extra_flags])

@@ -52,6 +52,11 @@ def statement_key_id(data: bytes, *, limit: int = DEFAULT_LIMIT) -> bytes:
     return _split(data, limit)[0]
 
 
+def unverified_payload(data: bytes, *, limit: int = DEFAULT_LIMIT) -> bytes:
+    """The payload before any verification: only to find the key that a self-signed one names."""
+    return _split(data, limit)[1]
+
+
 def sign_detached(key: SigningKey, type_name: str, payload: bytes) -> bytes:
     """The 3373-byte signature alone."""
     protected = _protected(hybrid_key_id(key.public))

@@ -123,6 +123,7 @@ def root_from_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes
     """The root that `path` gives for `leaf` at `index` of `size` (RFC 9162 section 2.1.3.2)."""
     if not 0 <= index < size:
         raise ProofError("the leaf lies outside the tree")
+    _check_sizes(leaf, *path)
     fn, sn, root = index, size - 1, leaf
     for sibling in path:
         if sn == 0:
@@ -157,6 +158,7 @@ def verify_consistency(
         return
     if not 0 < old < new or not path:
         raise ProofError("no consistency proof between these sizes")
+    _check_sizes(old_root, new_root, *path)
     first, second = _roots_from_consistency(old, new, old_root, path)
     if first != old_root or second != new_root:
         raise ProofError("the consistency path leads to other roots")
@@ -186,6 +188,11 @@ def _roots_from_consistency(
     if sn != 0:
         raise ProofError("the consistency path is too short")
     return fr, sr
+
+
+def _check_sizes(*hashes: bytes) -> None:
+    if any(len(one) != HASH_SIZE for one in hashes):
+        raise ProofError("a hash has 32 bytes")
 
 
 def _split(size: int) -> int:

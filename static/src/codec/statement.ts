@@ -52,6 +52,11 @@ export function statementKeyId(data: Uint8Array, limit: number = DEFAULT_LIMIT):
   return split(data, limit).keyId;
 }
 
+/** The payload, not yet verified: only to learn from it which key to verify with. */
+export function unverifiedPayload(data: Uint8Array, limit: number = DEFAULT_LIMIT): Uint8Array {
+  return split(data, limit).payload;
+}
+
 /** The 3373-byte signature alone. */
 export function signDetached(key: SigningKey, typeName: string, payload: Uint8Array): Promise<Uint8Array> {
   return key.sign(toBeSigned(hybridKeyId(key.public), typeName, payload), CONTEXT);

@@ -5,10 +5,9 @@
 
 import { encode } from '../codec/cbor.ts';
 import { type AeadName, Author, Envelope, MESSAGE_ID_SIZE, TYPE_MESSAGE } from '../codec/messages.ts';
-import { type Infer, bytes, fixed, nested, record, text, uint, union } from '../codec/schema.ts';
+import { type Infer, bytes, fixed, record, text, uint, union } from '../codec/schema.ts';
 import { signDetached, verifyDetached } from '../codec/statement.ts';
 import { AES_256_GCM, aeadByName } from '../crypto/aead.ts';
-import { concat, equalBytes } from '../crypto/bytes.ts';
 import { equal } from '../crypto/mac.ts';
 import type { RandomBytes } from '../crypto/random.ts';
 import type { SigningKey } from '../crypto/signature.ts';

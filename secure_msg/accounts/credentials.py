@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from secure_msg.accounts.directory import Directory
 from secure_msg.accounts.errors import SignInFailed
 from secure_msg.accounts.names import skeleton_of
-from secure_msg.accounts.records import CREDENTIAL_PATH, Credential
+from secure_msg.accounts.records import Credential
+from secure_msg.codec.http import CREDENTIAL_PATH
 from secure_msg.codec.schema import from_bytes
 from secure_msg.crypto.hash import sha256
 from secure_msg.crypto.mac import equal, hmac_sha256

@@ -6,11 +6,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from secure_msg.codec.schema import Bool, Fixed, Many, Maybe, Nested, Text, Uint, record
-from secure_msg.crypto.hash import sha256
-
-CREDENTIAL_PATH = sha256(b"securemsg/file/credential/1")
-SESSIONS_PATH = sha256(b"securemsg/file/sessions/1")
-SERVER_PATHS = frozenset({CREDENTIAL_PATH, SESSIONS_PATH})
 
 MAX_SESSIONS = 32
 MAX_BROWSER = 64

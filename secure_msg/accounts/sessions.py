@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from secure_msg.accounts.errors import NotFound
-from secure_msg.accounts.records import MAX_SESSIONS, SESSIONS_PATH, SessionFile, SessionRecord
+from secure_msg.accounts.records import MAX_SESSIONS, SessionFile, SessionRecord
+from secure_msg.codec.http import SESSIONS_PATH
 from secure_msg.codec.schema import from_bytes, to_bytes
 from secure_msg.crypto.hash import sha256
 from secure_msg.crypto.mac import equal
@@ -145,8 +146,8 @@ class Sessions:
         self._keep(account, _Stored(version, file.sessions))
 
     def reload(self, account: bytes) -> None:
-        """Forget the copy in memory after a conflict."""
-        self._cached.pop(account, None)
+        """After a conflict: take what is stored, unless newer is known already."""
+        self._read(account)
 
     def _change(self, account: bytes, change: Change) -> None:
         for attempt in range(MAX_TRIES):
@@ -168,6 +169,9 @@ class Sessions:
         if cached is not None:
             self._cached.move_to_end(account)
             return cached
+        return self._read(account)
+
+    def _read(self, account: bytes) -> _Stored:
         file = self._store.private(account, SESSIONS_PATH)
         if file is None:
             return _Stored(0, ())

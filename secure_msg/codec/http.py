@@ -1,4 +1,4 @@
-"""Records of the HTTP and realtime API (docs/spec/http.md); TypeScript has them in codec/http.ts."""
+"""Records of the HTTP and realtime API (docs/spec/http.md); static/src/codec/http.ts mirrors them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from secure_msg.codec.accounts import ID_SIZE, MAX_STATEMENT
+from secure_msg.codec.errors import MalformedData
 from secure_msg.codec.schema import Bool, Bytes, Fixed, Many, Maybe, Nested, Text, Uint, record
+from secure_msg.crypto.hash import sha256
 from secure_msg.ledger.receipt import HeadProof, Receipt
 
 MAX_BLOB = 1_048_576
@@ -21,6 +23,11 @@ MAX_LIST = 100_000
 MAX_MARK = 4_096
 
 ANSWER_LIMIT = 32 * 1024 * 1024
+
+# The two files of a private folder that clients can neither read nor put.
+CREDENTIAL_PATH = sha256(b"securemsg/file/credential/1")
+SESSIONS_PATH = sha256(b"securemsg/file/sessions/1")
+SERVER_PATHS = frozenset({CREDENTIAL_PATH, SESSIONS_PATH})
 
 
 @record
@@ -214,3 +221,15 @@ class TypingAnnounced:
 @dataclass(frozen=True, slots=True)
 class TypingSent:
     thread: Annotated[bytes, Fixed(ID_SIZE)]
+
+
+def check_puts(puts: tuple[PutFile, ...]) -> None:
+    """The rules between a put's fields, and between puts. Raises MalformedData."""
+    if any(put.delete != (not put.blob) for put in puts):
+        raise MalformedData("PutFile.blob: empty exactly when the file is deleted")
+    if any(put.delete and put.expected == 0 for put in puts):
+        raise MalformedData("PutFile.expected: what is deleted has a version")
+    if len({put.path for put in puts}) != len(puts):
+        raise MalformedData("PutFile.path: twice in one request")
+    if any(put.path in SERVER_PATHS for put in puts):
+        raise MalformedData("PutFile.path: belongs to the server")

@@ -64,6 +64,10 @@ def test_vectors(page: Page, path: str) -> None:
     assert page.evaluate("(path) => runSuite(path)", path) == COUNTS[path]
 
 
+def test_argon2id_runs_under_the_policy(page: Page) -> None:
+    assert page.evaluate("argon2idAgrees()") is True
+
+
 def test_native_and_portable_take_what_the_other_makes(page: Page) -> None:
     assert page.evaluate("runInterop()") == [
         "signatures",

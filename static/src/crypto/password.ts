@@ -11,8 +11,9 @@ export interface Argon2idOptions {
   readonly length: number;
 }
 
-/** The bounds of RFC 9106 section 3.1, memory and output capped to what a browser can hold. */
-function checkOptions(salt: Uint8Array, { memoryKib, passes, lanes, length }: Argon2idOptions): void {
+/** The bounds of RFC 9106 section 3.1, capped to what a browser can hold; the library takes no empty password. */
+function checkOptions(password: Uint8Array, salt: Uint8Array, { memoryKib, passes, lanes, length }: Argon2idOptions): void {
+  checkWithin(password.length, 1, 2 ** 20, 'password size');
   checkWithin(salt.length, 8, 1024, 'salt size');
   checkWithin(lanes, 1, 255, 'lanes');
   checkWithin(memoryKib, 8 * lanes, 2 ** 21, 'memory in KiB');
@@ -26,8 +27,9 @@ function checkWithin(value: number, low: number, high: number, what: string): vo
   }
 }
 
+/** `length` bytes; InvalidParameter outside the bounds, an empty password included. */
 export async function argon2id(password: Uint8Array, salt: Uint8Array, options: Argon2idOptions): Promise<Uint8Array> {
-  checkOptions(salt, options);
+  checkOptions(password, salt, options);
   return wasmArgon2id({
     password,
     salt,

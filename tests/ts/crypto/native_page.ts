@@ -1,5 +1,8 @@
 /** The page that tests/browser/test_crypto_native.py drives: its functions are called by name. */
 
+import { argon2id as nobleArgon2id } from '@noble/hashes/argon2.js';
+import { equalBytes, utf8 } from '../../../static/src/crypto/bytes.ts';
+import { argon2id } from '../../../static/src/crypto/password.ts';
 import { probe, useProvider } from '../../../static/src/crypto/provider.ts';
 import { differingEdgePoints, INTEROP } from './interop.ts';
 import { REFUSALS } from './refusals.ts';
@@ -20,6 +23,13 @@ async function runSuite(path: string): Promise<Counts> {
   return suite(await vectorFile(path));
 }
 
+/** Whether WebAssembly runs under the page's policy and agrees with the second library. */
+async function argon2idAgrees(): Promise<boolean> {
+  const [password, salt] = [utf8('password'), utf8('a salt of 16 byt')];
+  const made = await argon2id(password, salt, { memoryKib: 1024, passes: 3, lanes: 1, length: 32 });
+  return equalBytes(made, nobleArgon2id(password, salt, { m: 1024, t: 3, p: 1, dkLen: 32 }));
+}
+
 async function runAll(checks: Readonly<Record<string, () => Promise<void>>>): Promise<string[]> {
   const passed: string[] = [];
   for (const [name, check] of Object.entries(checks)) {
@@ -37,6 +47,7 @@ Object.assign(globalThis, {
   probed: async () => [...(await probe())].sort(),
   suites: () => Object.keys(SUITES).sort(),
   runSuite,
+  argon2idAgrees,
   runInterop: () => runAll(INTEROP),
   runRefusals: () => {
     useProvider('native');

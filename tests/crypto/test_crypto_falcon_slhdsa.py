@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from secure_msg.crypto.errors import InvalidKey, InvalidParameter, InvalidSignature, Unavailable
+from secure_msg.crypto.falcon import Falcon1024
 from secure_msg.crypto.providers.pqcrypto import SlhDsaProvider
 from secure_msg.crypto.signature import (
     FALCON_1024,
@@ -97,6 +98,39 @@ def test_falcon_fresh_key_signs_and_every_change_is_noticed() -> None:
     assert not accepts(FALCON_1024, key.public, b"message", padded)
     for wrong in (b"", key.public[:-1], key.public + b"\x00", b"\x09" + key.public[1:]):
         assert not accepts(FALCON_1024, wrong, b"message", signature)
+
+
+class _TakesEverything:
+    """A library laxer than any known one: what is refused, the scheme itself refuses."""
+
+    def keypair(self) -> tuple[bytes, bytes]:
+        return FALCON_PUBLIC, bytes(2305)
+
+    def sign(self, private: bytes, message: bytes, context: bytes) -> bytes:
+        return private[:1] + message + context
+
+    def verify(self, public: bytes, message: bytes, signature: bytes, context: bytes) -> bool:
+        return True
+
+
+FALCON_PUBLIC = b"\x0a" + bytes(1792)
+
+
+def test_falcon_framing_does_not_depend_on_the_library() -> None:
+    scheme = Falcon1024(_TakesEverything())
+    good = b"\x3a" + bytes(40) + b"\x01" * 1200
+    assert accepts(scheme, FALCON_PUBLIC, b"m", good)
+    for wrong in (
+        good + b"\x00",
+        good + bytes(1280 - len(good)),
+        good + b"\x01" * 222,
+        good[:41],
+        b"\x2a" + good[1:],
+        b"",
+    ):
+        assert not accepts(scheme, FALCON_PUBLIC, b"m", wrong)
+    for wrong in (b"\x09" + FALCON_PUBLIC[1:], FALCON_PUBLIC[:-1], FALCON_PUBLIC + b"\x00", b""):
+        assert not accepts(scheme, wrong, b"m", good)
 
 
 def test_falcon_refuses_halves_that_do_not_belong_together() -> None:

@@ -1,5 +1,7 @@
 """Argon2id and the sources of random bytes."""
 
+from typing import Any
+
 import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
@@ -62,8 +64,14 @@ def test_argon2id_reference(memory_kib: int, passes: int, lanes: int, expected: 
     ],
     ids=str,
 )
-def test_argon2id_out_of_range(change: dict[str, int | bytes]) -> None:
-    good = {"salt": b"somesalt", "memory_kib": 8, "passes": 1, "lanes": 1, "length": 4}
+def test_argon2id_out_of_range(change: dict[str, Any]) -> None:
+    good: dict[str, Any] = {
+        "salt": b"somesalt",
+        "memory_kib": 8,
+        "passes": 1,
+        "lanes": 1,
+        "length": 4,
+    }
     assert len(argon2id(b"password", **good)) == 4
     with pytest.raises(InvalidParameter):
         argon2id(b"password", **(good | change))

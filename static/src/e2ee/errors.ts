@@ -2,6 +2,7 @@
 
 import { CodecError } from '../codec/errors.ts';
 import { CryptoError, DecryptionFailed, InvalidSignature } from '../crypto/errors.ts';
+import { LedgerError } from '../ledger/errors.ts';
 
 export class ProtocolError extends Error {
   constructor(readonly rule: string) {
@@ -57,8 +58,8 @@ export class NeedsOpening extends ProtocolError {
 
 /** Working keys are named that the account's chain, as far as it was read, does not have: read it again. */
 export class NeedsAccount extends ProtocolError {
-  constructor(readonly account: Uint8Array) {
-    super("the account's chain has moved on");
+  constructor(readonly account: Uint8Array, readonly generation: number) {
+    super("the account's chain, as far as it was read, lacks a generation");
   }
 
   override get name(): string {
@@ -80,7 +81,7 @@ export class Misuse extends ProtocolError {
   }
 }
 
-/** Runs a step over what a peer sent; what the codec or the cryptography refuses is the peer's violation. */
+/** Runs a step over what a peer sent; what the codec, the cryptography or a proof refuses is the peer's violation. */
 export async function fromPeer<T>(what: string, step: () => T | Promise<T>): Promise<T> {
   try {
     return await step();
@@ -88,7 +89,9 @@ export async function fromPeer<T>(what: string, step: () => T | Promise<T>): Pro
     if (error instanceof InvalidSignature || error instanceof DecryptionFailed) {
       throw new AuthenticationFailed(`${what}: not authentic`);
     }
-    if (error instanceof CodecError || error instanceof CryptoError) throw new PeerViolation(`${what}: ${error.message}`);
+    if (error instanceof CodecError || error instanceof CryptoError || error instanceof LedgerError) {
+      throw new PeerViolation(`${what}: ${error.message}`);
+    }
     throw error;
   }
 }

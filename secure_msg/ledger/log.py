@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from secure_msg.codec.cbor import MAX_INT
 from secure_msg.codec.errors import MalformedData
 from secure_msg.crypto.hash import sha256
 from secure_msg.ledger import merkle
@@ -89,4 +90,7 @@ def _write(magic: bytes, time: int, first: bytes, second: bytes) -> bytes:
 def _read(magic: bytes, data: bytes, what: str) -> tuple[int, bytes, bytes]:
     if len(data) != LEAF_SIZE or data[:8] != magic:
         raise MalformedData(f"{what}: not 80 bytes of the expected form")
-    return int.from_bytes(data[8:16], "big"), data[16:48], data[48:]
+    time = int.from_bytes(data[8:16], "big")
+    if time > MAX_INT:
+        raise MalformedData(f"{what}: time beyond 53 bits")
+    return time, data[16:48], data[48:]

@@ -133,7 +133,9 @@ def test_paths_prove_and_nothing_else_does(data: st.DataObject) -> None:
     for forged in _forgeries(data, consistency):
         with pytest.raises(ProofError):
             merkle.verify_consistency(old, size, TREE.root(old), root, forged)
-    other = data.draw(st.integers(0, size - 1).filter(lambda i: i != index) if size > 1 else st.just(1))
+    other = data.draw(
+        st.integers(0, size - 1).filter(lambda i: i != index) if size > 1 else st.just(1)
+    )
     with pytest.raises(ProofError):
         merkle.verify_inclusion(leaf, other, size, path, root)
 

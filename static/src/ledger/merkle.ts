@@ -215,8 +215,15 @@ function rangeRoot(start: number, end: number, node: ReadNode): Uint8Array {
   const size = end - start;
   if (size === 1) return node(0, start);
   const middle = split(size);
-  if (middle * 2 === size) return node(Math.log2(size), start / size);
+  if (middle * 2 === size) return node(levelOf(size), start / size);
   return nodeHash(rangeRoot(start, start + middle, node), rangeRoot(start + middle, end, node));
+}
+
+/** The exponent of a power of two. */
+function levelOf(size: number): number {
+  let level = 0;
+  for (let rest = size; rest > 1; rest /= 2) level++;
+  return level;
 }
 
 function checkSizes(hashes: readonly Uint8Array[]): void {

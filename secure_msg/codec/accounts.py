@@ -6,11 +6,11 @@ The payloads of signed statements are records too; their signatures are the code
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from secure_msg.codec.schema import Bytes, Choice, Fixed, Many, Maybe, Nested, Text, Uint, record
 
-SUITE = "SM1"
+SUITE: Final = "SM1"
 
 KIND_ACCOUNT = "account"
 KIND_KEYS = "keys"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias, get_args
 
 from secure_msg.codec.accounts import ID_SIZE, MAX_BATCH, SIGNATURE_SIZE
 from secure_msg.codec.errors import MalformedData
@@ -38,6 +38,8 @@ SEALED_OPENING_SIZE = 3193
 SEALED_HEADER_SIZE = 80
 WRAP_SIZE = 48
 MAX_RESET_IDS = 16
+
+AeadName: TypeAlias = Literal["AES-256-GCM", "ChaCha20-Poly1305", "AES-XChaCha"]
 
 SIZE_CLASSES = (3_840, 7_936, 16_128, 32_512, 65_024)
 MAX_OVERHEAD = 32
@@ -123,10 +125,7 @@ class Envelope:
     id: Annotated[bytes, Fixed(MESSAGE_ID_SIZE)]
     seen: Annotated[int, Uint()]
     salt: Annotated[bytes, Fixed(32)]
-    aead: Annotated[
-        Literal["AES-256-GCM", "ChaCha20-Poly1305", "AES-XChaCha"],
-        Choice("AES-256-GCM", "ChaCha20-Poly1305", "AES-XChaCha"),
-    ]
+    aead: Annotated[AeadName, Choice(*get_args(AeadName))]
     header: Annotated[bytes, Fixed(SEALED_HEADER_SIZE)]
     wrap: Annotated[bytes, Fixed(WRAP_SIZE)]
     commitment: Annotated[bytes, Fixed(32)]

@@ -1,6 +1,7 @@
 /** The shape that every signature scheme has (docs/spec/crypto.md). */
 
 import { InvalidParameter } from './errors.ts';
+import type { RandomBytes } from './random.ts';
 
 export interface SigningKey {
   readonly public: Uint8Array;
@@ -10,7 +11,9 @@ export interface SigningKey {
 export interface SignatureScheme {
   readonly name: string;
   readonly publicSize: number;
+  /** Bytes of the private key as it is stored. */
   readonly seedSize: number;
+  /** The key of this seed; InvalidKey if it is malformed. */
   generate(seed: Uint8Array): Promise<SigningKey>;
   /** Resolves if the signature verifies; InvalidSignature if not, malformed keys and lengths included. */
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array, context?: Uint8Array): Promise<void>;
@@ -24,11 +27,8 @@ export function checkContext(context: Uint8Array): void {
   if (context.length > MAX_CONTEXT_SIZE) throw new InvalidParameter('context: at most 255 bytes expected');
 }
 
-/** A scheme whose private keys are stored expanded, because a seed does not give the same key everywhere. */
+/** A scheme whose private keys are stored expanded: `generate` takes the stored form, `seedSize` is its size. */
 export interface StoredKeyScheme extends SignatureScheme {
-  readonly privateSize: number;
-  /** The private key of a seed, in the form that is stored. */
-  expand(seed: Uint8Array): Promise<Uint8Array>;
-  /** The key of its stored form; InvalidKey if it is malformed. */
-  importPrivate(privateKey: Uint8Array): Promise<SigningKey>;
+  /** A fresh private key in its stored form. */
+  newPrivate(random: RandomBytes): Promise<Uint8Array>;
 }

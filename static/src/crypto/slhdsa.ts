@@ -25,27 +25,23 @@ class SlhDsaKey implements SigningKey {
   }
 }
 
-/** `n` is the security parameter of FIPS 205 table 2; a seed is SK.seed ‖ SK.prf ‖ PK.seed. */
+/**
+ * `n` is the security parameter of FIPS 205 table 2. The private key is stored as section 9.1 encodes it:
+ * SK.seed ‖ SK.prf ‖ PK.seed ‖ PK.root.
+ */
 function slhDsa(name: string, n: number, signatureSize: number, signer: SphincsSigner): StoredKeyScheme {
   return {
     name,
     publicSize: 2 * n,
-    seedSize: 3 * n,
-    privateSize: 4 * n,
-    async expand(seed) {
-      checkKeySize(seed, 3 * n, `${name} seed`);
-      return signer.keygen(seed).secretKey;
+    seedSize: 4 * n,
+    async newPrivate(random) {
+      return signer.keygen(random(3 * n)).secretKey;
     },
-    async importPrivate(privateKey) {
-      checkKeySize(privateKey, 4 * n, `${name} private key`);
+    async generate(stored) {
+      checkKeySize(stored, 4 * n, `${name} private key`);
       // Signing under a false PK.root would leak one-time keys, so the root is computed again.
-      const { secretKey, publicKey } = signer.keygen(privateKey.slice(0, 3 * n));
-      if (!equalBytes(secretKey, privateKey)) throw new InvalidKey(`${name} private key: PK.root does not belong to it`);
-      return new SlhDsaKey(signer, secretKey, publicKey);
-    },
-    async generate(seed) {
-      checkKeySize(seed, 3 * n, `${name} seed`);
-      const { secretKey, publicKey } = signer.keygen(seed);
+      const { secretKey, publicKey } = signer.keygen(stored.slice(0, 3 * n));
+      if (!equalBytes(secretKey, stored)) throw new InvalidKey(`${name} private key: PK.root does not belong to it`);
       return new SlhDsaKey(signer, secretKey, publicKey);
     },
     async verify(publicKey, message, signature, context = NO_CONTEXT) {

@@ -18,11 +18,9 @@ const MESSAGE = utf8('message');
 before(() => useProvider('portable'));
 
 async function roundTrip(scheme: StoredKeyScheme, context: Uint8Array): Promise<void> {
-  const seed = random(scheme.seedSize);
-  const stored = await scheme.expand(seed);
-  assert.equal(stored.length, scheme.privateSize);
-  const key = await scheme.importPrivate(stored);
-  assert.deepEqual(key.public, (await scheme.generate(seed)).public);
+  const stored = await scheme.newPrivate(random);
+  assert.equal(stored.length, scheme.seedSize);
+  const key = await scheme.generate(stored);
   assert.equal(key.public.length, scheme.publicSize);
   const signature = await key.sign(MESSAGE, context);
   await scheme.verify(key.public, MESSAGE, signature, context);
@@ -35,30 +33,36 @@ async function roundTrip(scheme: StoredKeyScheme, context: Uint8Array): Promise<
   for (const one of wrong) await assert.rejects(scheme.verify(key.public, MESSAGE, one, context), InvalidSignature);
   await assert.rejects(scheme.verify(key.public, utf8('messagf'), signature, context), InvalidSignature);
   await assert.rejects(scheme.verify(key.public.slice(1), MESSAGE, signature, context), InvalidSignature);
-  await assert.rejects(scheme.importPrivate(stored.slice(1)), InvalidKey);
-  await assert.rejects(scheme.generate(seed.slice(1)), InvalidKey);
+  for (const wrong of [stored.slice(1), concat(stored, Uint8Array.of(0)), new Uint8Array(stored.length)]) {
+    await assert.rejects(scheme.generate(wrong), InvalidKey);
+  }
+  stored[stored.length - 1]! ^= 1;
+  await assert.rejects(scheme.generate(stored), InvalidKey, 'another public half');
 }
 
 test('Falcon-1024', async () => {
   await roundTrip(FALCON_1024, new Uint8Array(0));
-  const key = await FALCON_1024.generate(random(48));
+  const key = await FALCON_1024.generate(await FALCON_1024.newPrivate(random));
   const signature = await key.sign(MESSAGE);
   assert.equal(signature[0], 0x3a);
   assert.ok(signature.length <= 1462);
   await assert.rejects(key.sign(MESSAGE, utf8('context')), InvalidParameter);
   await assert.rejects(FALCON_1024.verify(key.public, MESSAGE, signature, utf8('context')), InvalidParameter);
-  await assert.rejects(FALCON_1024.importPrivate(new Uint8Array(2305)), InvalidKey);
+  const twin = key.public.slice();
+  twin[0]! ^= 0x10;
+  await assert.rejects(FALCON_1024.verify(twin, MESSAGE, signature), InvalidSignature);
+  for (let size = signature.length + 1; size <= 1462; size++) {
+    const padded = concat(signature, new Uint8Array(size - signature.length));
+    await assert.rejects(FALCON_1024.verify(key.public, MESSAGE, padded), InvalidSignature, 'zero padding');
+  }
 });
 
 test('SLH-DSA-SHAKE-128f', async () => {
   await roundTrip(SLH_DSA_SHAKE_128F, utf8('context'));
-  const stored = await SLH_DSA_SHAKE_128F.expand(random(48));
-  stored[63]! ^= 1;
-  await assert.rejects(SLH_DSA_SHAKE_128F.importPrivate(stored), InvalidKey);
 });
 
 test('SLH-DSA-SHAKE-256f', async () => {
-  const key = await SLH_DSA_SHAKE_256F.generate(random(96));
+  const key = await SLH_DSA_SHAKE_256F.generate(await SLH_DSA_SHAKE_256F.newPrivate(random));
   const signature = await key.sign(MESSAGE, utf8('context'));
   assert.equal(signature.length, 49856);
   await SLH_DSA_SHAKE_256F.verify(key.public, MESSAGE, signature, utf8('context'));

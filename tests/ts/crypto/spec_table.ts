@@ -8,12 +8,12 @@ export const AEADS_IN_SPEC = [
   ['AES-XChaCha', 64, 36, 32],
 ] as const;
 
-/** Name, public key, seed. */
+/** Name, public key, private key as it is stored. */
 export const SCHEMES_IN_SPEC = [
   ['Ed25519', 32, 32],
   ['ML-DSA-65', 1952, 32],
   ['Ed25519+ML-DSA-65', 1984, 64],
-  ['Falcon-1024', 1793, 48],
-  ['SLH-DSA-SHAKE-128f', 32, 48],
-  ['SLH-DSA-SHAKE-256f', 64, 96],
+  ['Falcon-1024', 1793, 4098],
+  ['SLH-DSA-SHAKE-128f', 32, 64],
+  ['SLH-DSA-SHAKE-256f', 64, 128],
 ] as const;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from secure_msg.accounts.credentials import login_hash, recovery_hash, stored_credential
-from secure_msg.accounts.errors import SignInFailed
+from secure_msg.accounts.errors import NotSignedIn, SignInFailed
 from secure_msg.accounts.placed import result_of
 from secure_msg.accounts.records import Credential
 from secure_msg.accounts.sessions import Sessions, SignedIn
@@ -20,7 +20,7 @@ class Renewal:
         self._sessions = sessions
 
     def change(self, who: SignedIn, request: CredentialChange) -> TransactResult:
-        """Raises SignInFailed, MalformedData, Conflict.
+        """Raises SignInFailed, NotSignedIn, MalformedData, Conflict.
 
         A sign-in that lands in between is a Conflict: the client sends the same request again.
         """
@@ -37,6 +37,8 @@ class Renewal:
             None if recovery is None else recovery_hash(recovery),
         )
         sessions_put, sessions = self._sessions.only_put(who)
+        if not sessions.sessions:
+            raise NotSignedIn
         transaction = Transaction(
             appends=(self._event(who),),
             puts=(

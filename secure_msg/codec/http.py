@@ -1,4 +1,4 @@
-"""Records of the HTTP and realtime API (docs/spec/http.md); static/src/codec/http.ts mirrors them."""
+"""Records of the HTTP and realtime API (docs/spec/http.md), as in static/src/codec/http.ts."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import {
   TransactResult,
   TypingAnnounced,
   TypingSent,
-} from '../codec/http.ts';
+} from './records.ts';
 import { CodecError, type RecordType } from '../codec/schema.ts';
 import { BadAnswer, RequestRefused, Unreachable } from './errors.ts';
 import { decodeFrame } from './http.ts';

@@ -1,7 +1,7 @@
 /** Records of the HTTP and realtime API (docs/spec/http.md). */
 
 import { HeadProof, Receipt } from '../ledger/receipt.ts';
-import { type Infer, bool, bytes, fixed, many, maybe, nested, record, text, uint } from './schema.ts';
+import { type Infer, bool, bytes, fixed, many, maybe, nested, record, text, uint } from '../codec/schema.ts';
 
 const MAX_BLOB = 1_048_576;
 const MAX_BODY = 65_535;

@@ -3,7 +3,7 @@
 import { concat } from './bytes.ts';
 import { type DhKey, X25519_SIZE, x25519PrivateKey } from './dh.ts';
 import { checkKeySize } from './errors.ts';
-import { type KemKey, mlkem1024PrivateKey } from './kem.ts';
+import { checkMlkem1024Public, type KemKey, mlkem1024PrivateKey } from './kem.ts';
 
 export const AGREEMENT_PUBLIC_SIZE = 1600;
 export const AGREEMENT_PRIVATE_SIZE = 96;
@@ -54,8 +54,10 @@ export async function importAgreementKey(privateKey: Uint8Array): Promise<Agreem
   return joinAgreement(x, await mlkem1024PrivateKey(privateKey.subarray(X25519_SIZE)));
 }
 
-/** The halves of a 1600-byte public key; the ML-KEM half is checked where it is used. */
+/** The halves of a 1600-byte public key, the ML-KEM half checked; InvalidKey otherwise. */
 export function splitPublic(publicKey: Uint8Array): AgreementPublic {
   checkKeySize(publicKey, AGREEMENT_PUBLIC_SIZE, 'X25519+ML-KEM-1024 public key');
-  return { x: publicKey.slice(0, X25519_SIZE), kem: publicKey.slice(X25519_SIZE) };
+  const kem = publicKey.slice(X25519_SIZE);
+  checkMlkem1024Public(kem);
+  return { x: publicKey.slice(0, X25519_SIZE), kem };
 }

@@ -79,6 +79,7 @@ async function nonReducedKemKeys(): Promise<void> {
     }
   }
   const bad = withCoefficient(publicKey, 1023, 3329);
+  await mustRefuse(InvalidKey, 'split', () => splitPublic(concat(new Uint8Array(32), bad)));
   await mustRefuse(InvalidKey, 'encapsulation', () => mlkem1024Encapsulate(bad, new Uint8Array(32)));
 }
 

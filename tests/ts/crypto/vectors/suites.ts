@@ -2,7 +2,8 @@
 
 import { ACVP } from './acvp.ts';
 import { OTHERS } from './others.ts';
+import { PROJECT } from './project.ts';
 import type { Suite } from './reader.ts';
 import { WYCHEPROOF } from './wycheproof.ts';
 
-export const SUITES: Readonly<Record<string, Suite>> = { ...WYCHEPROOF, ...ACVP, ...OTHERS };
+export const SUITES: Readonly<Record<string, Suite>> = { ...WYCHEPROOF, ...ACVP, ...OTHERS, ...PROJECT };

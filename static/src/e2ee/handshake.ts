@@ -85,13 +85,14 @@ export async function initiate(own: LocalIdentity, request: Initiation, random: 
 
 /**
  * The responder's session, and its prekeys without the one that was used up. Throws PeerViolation,
- * AuthenticationFailed, or NeedsAccount when `peer` lacks the initiator's generation.
+ * AuthenticationFailed, or NeedsAccount when `peer`, or the own view, lacks keys that it names.
  */
 export async function respond(own: LocalIdentity, prekeys: Prekeys, peer: AccountView, thread: Uint8Array, body: Uint8Array): Promise<{ readonly session: Session; readonly prekeys: Prekeys }> {
   const { signature, ...unsigned } = await fromPeer('handshake', () => readHandshake(body));
   checkPlace(unsigned, own, peer, thread);
   const initiator = keysOf(peer, unsigned.initiatorKeys);
   if (initiator === null) throw new NeedsAccount(peer.account, unsigned.initiatorKeys);
+  checkOwnView(own, prekeys, unsigned);
   const mine = await privateKeys(own, prekeys, unsigned);
   const transcript = transcriptOf(unsigned, {
     server: own.view.server,
@@ -115,6 +116,13 @@ function checkPlace(handshake: UnsignedHandshake, own: LocalIdentity, peer: Acco
   if (!equalBytes(handshake.initiator, peer.account)) throw new PeerViolation("handshake: not of this thread's peer");
   if (!equalBytes(handshake.responder, own.view.account)) throw new PeerViolation('handshake: for another account');
   if (!equalBytes(own.view.server, peer.server)) throw new Misuse('the peer is of another server');
+}
+
+/** Another browser of this account may have published keys that this one has not loaded yet. */
+function checkOwnView(own: LocalIdentity, prekeys: Prekeys, { responderKeys, prekey, oneTime }: UnsignedHandshake): void {
+  const known = keysOf(own.view, responderKeys) !== null && prekeyOf(own.view, prekey) !== null
+    && prekey < prekeys.nextPrekey && (oneTime?.batch ?? 0) < prekeys.nextBatch;
+  if (!known) throw new NeedsAccount(own.view.account, responderKeys);
 }
 
 type AgreementKey = WorkingKeys['agreement'];

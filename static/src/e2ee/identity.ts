@@ -10,11 +10,11 @@ import { sha512 } from '../crypto/hash.ts';
 import type { RandomBytes } from '../crypto/random.ts';
 import { HYBRID_SEED_SIZE, type SigningKey, importSigningKey } from '../crypto/signature.ts';
 import {
-  type AccountView, type Keys, type Prekey, type PrekeyBatch, applyEntry, batchLeafHash, checkAgreement, openAccount,
-  openBatch, openKeys, openPrekey,
+  type AccountView, type Keys, type Prekey, type PrekeyBatch, applyEntry, batchLeafHash, checkAgreement, fingerprintOf,
+  keysOf, openAccount, openBatch, openKeys, openPrekey,
 } from '../ledger/accountchain.ts';
 import { verifyInclusion } from '../ledger/merkle.ts';
-import { PeerViolation, fromPeer } from './errors.ts';
+import { PeerViolation, ServerViolation, fromPeer } from './errors.ts';
 import { type AccountEntry, NO_PREKEYS, type Prekeys, addBatch, addSignedPrekey } from './prekeys.ts';
 
 export { fingerprintOf } from '../ledger/accountchain.ts';
@@ -132,16 +132,16 @@ export interface PeerBundle {
 export interface ExpectedPeer {
   readonly server: Uint8Array;
   readonly account: Uint8Array;
-  /** The root public key that was accepted before; null pins the one in the bundle. */
-  readonly root: Uint8Array | null;
+  /** The fingerprint that was accepted before; null on first contact, when the caller pins the bundle's. */
+  readonly pinned: Uint8Array | null;
 }
 
 /** Verifies every signature, account id, the possession and the path. Throws PeerViolation. */
-export async function openBundle(data: Uint8Array, { server, account, root }: ExpectedPeer): Promise<PeerBundle> {
+export async function openBundle(data: Uint8Array, { server, account, pinned }: ExpectedPeer): Promise<PeerBundle> {
   return fromPeer('bundle', async () => {
     const bundle = Bundle.decode(data);
     const view = await openAccount(bundle.account, server, account);
-    if (root !== null && !equalBytes(view.root, root)) throw new PeerViolation('bundle: another root than the pinned one');
+    if (pinned !== null && !equalBytes(fingerprintOf(view.root), pinned)) throw new PeerViolation('bundle: another root than the pinned one');
     const keys = await openKeys(view, bundle.keys);
     const prekey = await openPrekey(view, bundle.prekey);
     return { view, keys, prekey, oneTime: bundle.oneTime === null ? null : await openOneTime(view, bundle.oneTime) };
@@ -155,12 +155,19 @@ async function openOneTime(view: AccountView, { batch: statement, index, key, pa
   return { batch, index, key };
 }
 
-/** PeerViolation when a bundle holds other working keys or an older prekey than the account's chain. */
+/**
+ * Refuses a bundle that is older than what the account's chain already showed: PeerViolation for another
+ * root or other keys, ServerViolation for superseded ones.
+ */
 export function checkCurrent(bundle: PeerBundle, view: AccountView): void {
-  const [keys, prekey] = [view.keys.at(-1), view.prekeys.at(-1)];
-  const current = keys !== undefined && prekey !== undefined
-    && equalBytes(bundle.keys.statement, keys.statement) && equalBytes(bundle.prekey.statement, prekey.statement);
-  if (!current) throw new PeerViolation("bundle: not the newest keys of the account's chain");
+  if (!equalBytes(bundle.view.root, view.root)) throw new PeerViolation("bundle: another root than the account's");
+  if (bundle.keys.generation < view.keys.length || bundle.prekey.id < view.prekeys.length) {
+    throw new ServerViolation('bundle: keys that were superseded');
+  }
+  const known = keysOf(view, bundle.keys.generation);
+  if (known !== null && !equalBytes(known.statement, bundle.keys.statement)) {
+    throw new PeerViolation("bundle: other keys than the account's chain has");
+  }
 }
 
 /** The safety number of two accounts by their fingerprints: 12 groups of five digits. */

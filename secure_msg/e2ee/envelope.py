@@ -24,6 +24,7 @@ from secure_msg.e2ee.errors import AuthenticationFailed, peers_fault
 from secure_msg.e2ee.ratchet import FindOpening, MessageHeader, Place, RatchetState
 
 MAX_TEXT = 32_768
+MAX_SIGNED = 40_000
 HEADER_SIZE = 64
 NONCE = ratchet.NONCE
 
@@ -64,7 +65,7 @@ class Signed:
 @record
 @dataclass(frozen=True, slots=True)
 class Inner:
-    signed: Annotated[bytes, Bytes(65_024)]
+    signed: Annotated[bytes, Bytes(MAX_SIGNED)]
     signature: Annotated[bytes, Fixed(SIGNATURE_SIZE)]
 
 
@@ -163,7 +164,7 @@ def unseal(
         except DecryptionFailed:
             return None
         with peers_fault("message header"):
-            return from_bytes(MessageHeader, padding.unpad(padded))
+            return from_bytes(MessageHeader, padding.unpad_from(padded))
 
     step = ratchet.receive_step(state, place, try_header, find, now)
     context = context_of(place.thread, envelope)

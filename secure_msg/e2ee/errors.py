@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from secure_msg.codec.errors import CodecError
-from secure_msg.crypto.errors import CryptoError
+from secure_msg.crypto.errors import CryptoError, DecryptionFailed, InvalidSignature
 from secure_msg.ledger.errors import LedgerError
 
 
@@ -69,8 +69,10 @@ class Misuse(ProtocolError):
 
 @contextmanager
 def peers_fault(what: str) -> Iterator[None]:
-    """What bytes and keys of the peer make the layers below refuse is the peer's violation."""
+    """What the layers below refuse of the peer's bytes is the peer's violation, or nobody's."""
     try:
         yield
+    except (InvalidSignature, DecryptionFailed):
+        raise AuthenticationFailed(f"{what}: not authentic") from None
     except (CodecError, CryptoError, LedgerError) as error:
         raise PeerViolation(f"{what}: {error}") from None

@@ -187,7 +187,7 @@ def check_bundle_is_current(bundle: PeerBundle, view: AccountView) -> None:
     if bundle.keys.generation < len(view.keys) or bundle.prekey.id < len(view.prekeys):
         raise ServerViolation("bundle: keys that were superseded")
     known = view.generation(bundle.keys.generation)
-    if known is not None and known != bundle.keys:
+    if known is not None and known.statement != bundle.keys.statement:
         raise PeerViolation("bundle: other keys than the account's chain has")
 
 

@@ -100,16 +100,13 @@ def spend(prekeys: Prekeys, place: OneTimeRef) -> Prekeys:
 def add_signed(
     prekeys: Prekeys, root: SigningKey, *, account: bytes, now: int, random: RandomBytes
 ) -> Published:
-    """A new signed prekey; older ones stay for 30 days, at most three of them."""
+    """One more signed prekey; beyond four the oldest goes."""
     number = prekeys.next_prekey
     private = random(PRIVATE_SIZE)
     body = prekey_statement(
         root, AgreementKey(private).public, account=account, number=number, now=now
     )
-    kept = [old for old in prekeys.signed if old.created > now - PREKEY_KEPT]
-    if not kept and prekeys.signed:
-        kept = [prekeys.signed[-1]]
-    signed = (*kept[1 - MAX_SIGNED :], SignedPrekey(number, private, now))
+    signed = (*prekeys.signed[1 - MAX_SIGNED :], SignedPrekey(number, private, now))
     after = replace(prekeys, signed=signed, next_prekey=number + 1)
     return Published(after, ((KIND_PREKEY, body),))
 
@@ -144,6 +141,17 @@ def unused(prekeys: Prekeys, handed: frozenset[tuple[int, int]]) -> int:
     )
 
 
+def drop_old(prekeys: Prekeys, now: int) -> Prekeys:
+    """Without signed prekeys over 30 days old; the newest two always stay."""
+    last = len(prekeys.signed) - 2
+    kept = tuple(
+        prekey
+        for index, prekey in enumerate(prekeys.signed)
+        if index >= last or now - prekey.created < PREKEY_KEPT
+    )
+    return replace(prekeys, signed=kept)
+
+
 def replenish(
     prekeys: Prekeys,
     root: SigningKey,
@@ -154,6 +162,7 @@ def replenish(
     random: RandomBytes,
 ) -> Published:
     """What is due: a signed prekey after 7 days, a batch when fewer than 8 keys are unused."""
+    prekeys = drop_old(prekeys, now)
     entries: tuple[tuple[str, bytes], ...] = ()
     if not prekeys.signed or prekeys.signed[-1].created <= now - PREKEY_AGE:
         step = add_signed(prekeys, root, account=account, now=now, random=random)

@@ -240,9 +240,9 @@ def _in_new_turn(
     if header.turn != state.turn + 1 or state.own is None:
         raise PeerViolation("a turn that does not follow")
     old = state.receiving
-    if old is not None and header.previous_count < old.count:
-        raise PeerViolation("a turn that forgets messages of the one before it")
-    left = 0 if old is None else header.previous_count - old.count
+    left = header.previous_count - (0 if old is None else old.count)
+    if left < 0 or (old is None and left > 0):
+        raise PeerViolation("a turn whose previous count contradicts what was received")
     _check_skips(left + header.count)
     entry = find(header.opening)
     if entry is None:

@@ -1,0 +1,82 @@
+"""How often who may ask (docs/spec/http.md, "Limits"); counted in this process's memory."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address
+
+from flask import Flask, current_app, request
+from flask_limiter import Limiter
+from limits import RateLimitItem, parse
+
+from secure_msg.web.errors import WebProblem
+from secure_msg.web.sessions import who_or_none
+
+REGISTRATIONS = "20 per hour"
+SIGN_INS_AN_ADDRESS = "30 per minute"
+SIGN_INS_A_NAME = "10 per minute"
+SEARCHES = "60 per minute"
+BUNDLES_ASKED = "10 per hour"
+BUNDLES_OF_ONE = "60 per hour"
+TRANSACTIONS = "50 per second"
+EVERYTHING = "600 per minute"
+RENEWALS = "10 per minute"
+
+EXTENSION = "secure_msg.limits"
+
+
+class Limits:
+    """`factor` multiplies every limit."""
+
+    def __init__(self, app: Flask, factor: int) -> None:
+        self._factor = factor
+        self.limiter = Limiter(
+            key_func=caller_key,
+            app=app,
+            default_limits=[self.text(EVERYTHING)],
+            storage_uri="memory://",
+            strategy="fixed-window",
+            headers_enabled=False,
+        )
+        self._items: dict[str, RateLimitItem] = {}
+        app.extensions[EXTENSION] = self
+
+    def text(self, limit: str) -> str:
+        count, rest = limit.split(" ", 1)
+        return f"{int(count) * self._factor} {rest}"
+
+    def allows(self, limit: str, *key: str) -> bool:
+        """Count one more of `key` under `limit`."""
+        item = self._items.setdefault(limit, parse(self.text(limit)))
+        return self.limiter.limiter.hit(item, limit, *key)
+
+    def require(self, limit: str, *key: str) -> None:
+        """Raises WebProblem slow-down."""
+        if not self.allows(limit, *key):
+            item = self._items[limit]
+            raise WebProblem("slow-down", retry_after=max(1, item.get_expiry()))
+
+
+def limits() -> Limits:
+    found = current_app.extensions[EXTENSION]
+    if not isinstance(found, Limits):
+        raise TypeError("the application has no limits")
+    return found
+
+
+def address_key(address: str | None = None) -> str:
+    """The asking address; of IPv6 the network that one subscriber has."""
+    text = (request.remote_addr if address is None else address) or "unknown"
+    try:
+        parsed = ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return parsed.packed[:8].hex() + "::/64"
+    return str(parsed)
+
+
+def caller_key() -> str:
+    who = who_or_none()
+    return address_key() if who is None else "account " + who.account.hex()

@@ -1,0 +1,95 @@
+"""The outermost WSGI layer: security headers on every response, and one log line a request."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import Any
+
+from secure_msg.crypto.random import RandomBytes
+
+LOG = logging.getLogger("secure_msg.requests")
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+PAGE_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types securemsg"
+)
+WORKER_CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'"
+
+_PERMISSIONS = (
+    "accelerometer autoplay bluetooth browsing-topics camera display-capture encrypted-media "
+    "fullscreen gamepad geolocation gyroscope hid identity-credentials-get idle-detection "
+    "local-fonts magnetometer microphone midi payment picture-in-picture "
+    "publickey-credentials-create publickey-credentials-get screen-wake-lock serial "
+    "storage-access usb web-share window-management xr-spatial-tracking"
+)
+
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": ", ".join(f"{feature}=()" for feature in _PERMISSIONS.split()),
+    "X-Frame-Options": "DENY",
+}
+UNLESS_SET = {"Content-Security-Policy": PAGE_CSP, "Cache-Control": "no-store"}
+HSTS = "max-age=31536000"
+
+ROUTE, ACCOUNT = "secure_msg.route", "secure_msg.account"
+
+
+def secured(headers: list[tuple[str, str]], *, https: bool) -> list[tuple[str, str]]:
+    """The response's headers with ours: the fixed ones replace, the others fill in."""
+    present = {name.lower() for name, _ in headers}
+    fixed = {name.lower() for name in ALWAYS}
+    kept = [(name, value) for name, value in headers if name.lower() not in fixed]
+    kept.extend(ALWAYS.items())
+    kept.extend(item for item in UNLESS_SET.items() if item[0].lower() not in present)
+    if https:
+        kept.append(("Strict-Transport-Security", HSTS))
+    return kept
+
+
+class Outer:
+    def __init__(self, app: Wsgi, random: RandomBytes) -> None:
+        self._app = app
+        self._random = random
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        began = monotonic()
+        request_id = self._random(8).hex()
+        # A socket never calls start_response: it is logged as switched, when it ends.
+        status = "101"
+
+        def start(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            nonlocal status
+            status = line[:3]
+            https = environ["wsgi.url_scheme"] == "https"
+            return start_response(
+                line, [*secured(headers, https=https), ("X-Request-Id", request_id)], *rest
+            )
+
+        try:
+            return self._app(environ, start)
+        finally:
+            LOG.info(
+                "request",
+                extra={
+                    "fields": {
+                        "id": request_id,
+                        "method": environ["REQUEST_METHOD"][:16],
+                        "route": environ.get(ROUTE, "none"),
+                        "status": int(status),
+                        "ms": round((monotonic() - began) * 1000, 1),
+                        "account": environ.get(ACCOUNT, ""),
+                    }
+                },
+            )

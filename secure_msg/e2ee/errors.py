@@ -60,7 +60,7 @@ class NeedsAccount(ProtocolError):
 
 
 class StaleSession(ProtocolError):
-    """The thread's current session is another one by now."""
+    """There is no session to send in: a new one needs the peer's bundle."""
 
 
 class Misuse(ProtocolError):

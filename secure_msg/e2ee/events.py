@@ -28,10 +28,12 @@ class ThreadOpened:
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted:
+    """The peer began a session; `last_resort`: no one-time prekey was left for it."""
+
     sequence: int
     session: bytes
-    initiated: bool
     last_resort: bool
+    created: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from secure_msg.codec.statement import sign_statement
 from secure_msg.crypto.random import RandomBytes
 from secure_msg.e2ee import envelope, handshake, ratchet, state
 from secure_msg.e2ee.envelope import Content, Signed
-from secure_msg.e2ee.errors import Misuse
+from secure_msg.e2ee.errors import Misuse, StaleSession
 from secure_msg.e2ee.events import Checkpoint
 from secure_msg.e2ee.identity import OwnKeys, PeerBundle
 from secure_msg.e2ee.ratchet import Place
@@ -72,22 +72,23 @@ def send(
     """A message with all that must stand before it.
 
     `session_version` is the version of the session file that the same transaction makes. `restart`
-    begins a new session in place of the current one. Raises Misuse, PeerViolation (its keys).
+    begins a new session in place of the current one. Raises StaleSession (no bundle), Misuse,
+    PeerViolation (its keys).
     """
     if sum(1 for kept in before.kept if not kept.sequence) >= MAX_UNPLACED:
         raise Misuse("too many own messages without a place: read the thread first")
     drafts: list[Draft] = []
     after = before
-    if before.chain.size == 0:
-        drafts.append(_opened(before, own, now))
     if restart or needs_bundle(before):
         if bundle is None:
-            raise Misuse("a new session needs the peer's bundle")
+            raise StaleSession("a new session needs the peer's bundle")
+        if before.chain.size == 0 and not before.current:
+            drafts.append(_opened(before, own, now))
         after, body = _begin(before, own, bundle, now, random)
         drafts.append(Draft(KIND_HANDSHAKE, body))
     session = state.session_of(after, after.current)
     if session is None:
-        raise Misuse("no session to send in")
+        raise StaleSession("no session to send in")
     signed = Signed(
         generation=own.generation,
         time=now,
@@ -136,7 +137,7 @@ def _begin(
         ratchet.start_initiator(begun.secrets, bundle.prekey.agreement),
         initiated=True,
     )
-    return state.with_session(before, session, current=session.id), begun.body
+    return state.with_session(replace(before, current=session.id), session), begun.body
 
 
 def ask_reset(

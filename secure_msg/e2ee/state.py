@@ -172,13 +172,13 @@ def new_session(
     )
 
 
-def with_session(state: ThreadState, session: Session, *, current: bytes) -> ThreadState:
+def with_session(state: ThreadState, session: Session) -> ThreadState:
     """With one more session; beyond four the oldest that is not current goes."""
     held = (*state.sessions, session)
     if len(held) > MAX_SESSIONS:
-        oldest = next(one for one in held if one.id != current)
+        oldest = next(one for one in held if one.id != state.current)
         held = tuple(one for one in held if one is not oldest)
-    return replace(state, sessions=held, current=current)
+    return replace(state, sessions=held)
 
 
 def with_ratchet(state: ThreadState, session: Session, ratchet: RatchetState) -> ThreadState:

@@ -91,6 +91,16 @@ class ChainEntry(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class _Entry:
+    """`body` is empty where it was erased: only a message's is, and no valid body is empty."""
+
+    sequence: int
+    kind: str
+    leaf: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Reader:
     """Who reads, and what is known of the peer.
 
@@ -117,16 +127,11 @@ class Reading:
     def tell(self, *events: Event) -> Reading:
         return replace(self, events=self.events + events)
 
+    def refuse(self, entry: _Entry, rule: str) -> Reading:
+        return self.tell(Refused(entry.sequence, entry.kind, rule))
+
     def move(self, moved: ThreadState) -> Reading:
         return replace(self, state=moved)
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    sequence: int
-    kind: str
-    leaf: bytes
-    body: bytes | None
 
 
 def receive(
@@ -134,8 +139,7 @@ def receive(
 ) -> Reading:
     """Read the entries that follow `before`; that they lead to a proved head is the caller's care.
 
-    Raises ServerViolation (RolledBack), NeedsAccount, and PeerViolation for a thread that was not
-    opened as it must be. All else that the peer did wrong is an event.
+    Raises ServerViolation (RolledBack) and NeedsAccount. What the peer did wrong is an event.
     """
     if reader.peer.account != before.peer:
         raise Misuse("the account view is not the peer's")
@@ -165,7 +169,7 @@ def _follow(chain: ChainState, served: ChainEntry) -> tuple[ChainState, _Entry]:
         raise ServerViolation("chain: an entry that is not erasable has no body")
     if (header.sequence == 0) != (header.kind == KIND_OPENED):
         raise ServerViolation("chain: a thread begins with its opening, once")
-    return after, _Entry(header.sequence, header.kind, header_hash(header), served.body)
+    return after, _Entry(header.sequence, header.kind, header_hash(header), served.body or b"")
 
 
 def _read(reading: Reading, entry: _Entry, reader: Reader) -> Reading:
@@ -178,7 +182,10 @@ def _read(reading: Reading, entry: _Entry, reader: Reader) -> Reading:
             return replace(reading, state=moved, segments=(*reading.segments, segment))
         return reading
     step = _STEPS.get(entry.kind)
-    return reading if step is None else step(reading, entry, reader)
+    if step is None:
+        return reading.refuse(entry, "an unknown kind")
+    outcome = _attempt(reader, lambda: step(reading, entry, reader))
+    return reading.refuse(entry, outcome.rule) if isinstance(outcome, ProtocolError) else outcome
 
 
 def _attempt(reader: Reader, step: Callable[[], T]) -> T | ProtocolError:
@@ -194,62 +201,53 @@ def _attempt(reader: Reader, step: Callable[[], T]) -> T | ProtocolError:
 
 
 def _opened(reading: Reading, entry: _Entry, reader: Reader) -> Reading:
-    body = entry.body or b""
-    own, peer = reader.own.view, reader.peer
     with peers_fault("opened"):
-        claimed = from_bytes(Opened, unverified_payload(body))
-        view = own if claimed.opener == own.account else peer
-        if (claimed.opener, claimed.peer) not in (
-            (own.account, peer.account),
-            (peer.account, own.account),
-        ) or claimed.thread != reading.state.thread:
-            raise PeerViolation("opened: of another thread or other members")
-        signer = _attempt(reader, lambda: keys_of(view, claimed.generation))
-        if isinstance(signer, ProtocolError):
-            raise signer
-        open_statement(signer.signing, TYPE_OPENED, body)
+        claimed = from_bytes(Opened, unverified_payload(entry.body))
+        opener = _member(reader, claimed.opener)
+        signer = keys_of(opener, claimed.generation)
+        open_statement(signer.signing, TYPE_OPENED, entry.body)
+    other = reader.own.view if opener is reader.peer else reader.peer
+    if claimed.thread != reading.state.thread or claimed.peer != other.account:
+        raise PeerViolation("opened: of another thread or other members")
     return reading.tell(ThreadOpened(entry.sequence, claimed.opener))
 
 
 def _handshake(reading: Reading, entry: _Entry, reader: Reader) -> Reading:
-    body, now = entry.body or b"", reading.state
-    try:
-        handshake = read_handshake(body)
-    except MalformedData as error:
-        return reading.tell(Refused(entry.sequence, entry.kind, str(error)))
-    session = session_id(body)
-    held = state.session_of(now, session)
-    if held is not None:
-        if held.initiated:
-            started = SessionStarted(entry.sequence, session, True, held.last_resort)
-            return reading.tell(started)
-        return reading.tell(Refused(entry.sequence, entry.kind, "a handshake seen before"))
-    if handshake.initiator == reader.own.account and entry.sequence >= reader.unknown_own_below:
+    now = reading.state
+    with peers_fault("handshake"):
+        handshake = read_handshake(entry.body)
+    session = session_id(entry.body)
+    held = state.session_of(now, session) is not None
+    own = handshake.initiator == reader.own.account
+    if own and held:
+        return reading
+    if own and entry.sequence >= reader.unknown_own_below:
         raise RolledBack("an own handshake that this session file does not know")
-    if handshake.replaces == now.current:
-        return _accept(reading, entry, reader, current=session)
-    newest = state.session_of(now, now.current)
-    if newest is not None and handshake.replaces == newest.replaces:
-        return _accept(reading, entry, reader, current=now.current)
-    rule = "a handshake that replaces another than the current session"
-    return reading.tell(Refused(entry.sequence, entry.kind, rule))
+    # The register moves on the server whether or not this client accepts what it names.
+    moved = replace(now, current=session) if handshake.replaces == now.current else now
+    if own:
+        return reading.move(moved)
+    accepted = _attempt(reader, lambda: _accept(reading.move(moved), now, entry, reader))
+    if isinstance(accepted, ProtocolError):
+        return reading.move(moved).refuse(entry, accepted.rule)
+    return accepted
 
 
-def _accept(reading: Reading, entry: _Entry, reader: Reader, *, current: bytes) -> Reading:
-    """Take the handshake; the register moves with it even when it is refused."""
-    now = replace(reading.state, current=current)
-    answer = _attempt(
-        reader,
-        lambda: handshakes.respond(
-            entry.body or b"",
-            own=reader.own,
-            peer=reader.peer,
-            thread=now.thread,
-            prekeys=reading.prekeys,
-        ),
+def _accept(reading: Reading, now: ThreadState, entry: _Entry, reader: Reader) -> Reading:
+    """Take the peer's handshake; `now` is the state whose current session it may replace."""
+    if state.session_of(now, session_id(entry.body)) is not None:
+        raise Replayed("a handshake that was seen before")
+    answer = handshakes.respond(
+        entry.body,
+        own=reader.own,
+        peer=reader.peer,
+        thread=now.thread,
+        prekeys=reading.prekeys,
     )
-    if isinstance(answer, ProtocolError):
-        return reading.move(now).tell(Refused(entry.sequence, entry.kind, answer.rule))
+    newest = state.session_of(now, now.current)
+    rival = newest is not None and answer.handshake.replaces == newest.replaces
+    if answer.handshake.replaces != now.current and not rival:
+        raise PeerViolation("a handshake that does not replace the current session")
     session = state.new_session(
         answer.session,
         answer.handshake,
@@ -257,32 +255,50 @@ def _accept(reading: Reading, entry: _Entry, reader: Reader, *, current: bytes) 
         ratchet.start_responder(answer.secrets, answer.prekey_private),
         initiated=False,
     )
-    moved = state.with_session(now, session, current=current)
-    started = SessionStarted(entry.sequence, session.id, False, session.last_resort)
+    moved = state.with_session(reading.state, session)
+    started = SessionStarted(entry.sequence, session.id, session.last_resort, session.created)
     return replace(reading, state=moved, prekeys=answer.prekeys).tell(started)
 
 
 def _opening(reading: Reading, entry: _Entry, reader: Reader) -> Reading:
-    body, now = entry.body or b"", reading.state
-    try:
-        opening = from_bytes(OpeningEntry, body)
-    except MalformedData as error:
-        return reading.tell(Refused(entry.sequence, entry.kind, str(error)))
-    if opening.author == reader.own.account:
+    now = reading.state
+    with peers_fault("opening"):
+        opening = from_bytes(OpeningEntry, entry.body)
+    if _member(reader, opening.author) is not reader.peer:
         return reading
-    identity = opening_id(body)
-    if opening.author != now.peer or state.session_of(now, opening.session) is None:
-        rule = "an opening that is not the peer's in a session that is held"
-        return reading.tell(Refused(entry.sequence, entry.kind, rule))
-    if any(pending.id == identity for pending in now.pending):
-        return reading.tell(Refused(entry.sequence, entry.kind, "an opening seen before"))
-    added = PendingOpening(identity, opening.session, opening.salt, opening.sealed)
+    added = PendingOpening(opening_id(entry.body), opening.session, opening.salt, opening.sealed)
     pending = (*now.pending, added)[-state.MAX_PENDING :]
     return reading.move(replace(now, pending=pending))
 
 
+def _session_reset(reading: Reading, entry: _Entry, reader: Reader) -> Reading:
+    now = reading.state
+    with peers_fault("session-reset"):
+        claimed = from_bytes(SessionReset, unverified_payload(entry.body))
+        author = _member(reader, claimed.author)
+        signer = keys_of(author, claimed.generation)
+        open_statement(signer.signing, TYPE_SESSION_RESET, entry.body)
+    if claimed.thread != now.thread:
+        raise PeerViolation("session-reset: of another thread")
+    if author is not reader.peer:
+        return reading
+    if any(mark.at > reader.now - RESET_INTERVAL for mark in now.resets):
+        raise PeerViolation("session-reset: more than one an hour")
+    resets = (*now.resets, ResetMark(entry.sequence, reader.now))[-state.MAX_RESETS :]
+    asked = ResetAsked(entry.sequence, claimed.session, claimed.ids)
+    return reading.move(replace(now, resets=resets)).tell(asked)
+
+
+def _member(reader: Reader, account: bytes) -> AccountView:
+    if account == reader.own.account:
+        return reader.own.view
+    if account == reader.peer.account:
+        return reader.peer
+    raise PeerViolation("not a member of the thread")
+
+
 def _message(reading: Reading, entry: _Entry, reader: Reader) -> Reading:
-    if entry.body is None:
+    if not entry.body:
         return reading.tell(Undecryptable(entry.sequence, b"", "erased"))
     try:
         envelope = read_envelope(entry.body)
@@ -304,7 +320,7 @@ def _own_message(reading: Reading, entry: _Entry, envelope: Envelope, reader: Re
             raise RolledBack("an own message that this session file does not know")
         return reading.tell(Undecryptable(entry.sequence, envelope.id, "session"))
     if kept.sequence:
-        return reading.tell(Undecryptable(entry.sequence, envelope.id, "replayed"))
+        return reading.tell(Undecryptable(entry.sequence, envelope.id, "rules"))
     signed = _attempt(
         reader,
         lambda: envelopes.open_archived(
@@ -335,8 +351,8 @@ def _peers_message(reading: Reading, entry: _Entry, envelope: Envelope, reader: 
     }
 
     def unseal() -> Unsealed:
-        if envelope.seen > entry.sequence:
-            raise PeerViolation("a message that has seen more than stands before it")
+        if state.kept_key(now, envelope.id) is not None:
+            raise PeerViolation("a message id that was used before")
         unsealed = envelopes.unseal(
             session.ratchet,
             envelope,
@@ -346,7 +362,7 @@ def _peers_message(reading: Reading, entry: _Entry, envelope: Envelope, reader: 
             public_of=lambda generation: keys_of(reader.peer, generation).signing,
             now=reader.now,
         )
-        _check_place(now, envelope, unsealed.signed)
+        _check_claims(now, entry, envelope, unsealed.signed)
         return unsealed
 
     unsealed = _attempt(reader, unseal)
@@ -366,15 +382,15 @@ def _peers_message(reading: Reading, entry: _Entry, envelope: Envelope, reader: 
     return reading
 
 
-def _check_place(now: ThreadState, envelope: Envelope, signed: Signed) -> None:
+def _check_claims(now: ThreadState, entry: _Entry, envelope: Envelope, signed: Signed) -> None:
     """What the author says of the thread must not contradict what stands here."""
     last = now.last_message
+    if envelope.seen > entry.sequence:
+        raise PeerViolation("a message that has seen more than stands before it")
     if signed.previous_sequence > last.sequence or (
         signed.previous_sequence == last.sequence and signed.previous != last.hash
     ):
         raise PeerViolation("a message that follows another chain")
-    if state.kept_key(now, envelope.id) is not None:
-        raise PeerViolation("a message id that was used before")
     content = signed.content
     if isinstance(content, ResentContent) and state.kept_key(now, content.id) is not None:
         raise PeerViolation("a message sent again that was read before")
@@ -392,33 +408,6 @@ def _received(entry: _Entry, envelope: Envelope, unsealed: Unsealed) -> Received
         checkpoint=Checkpoint(signed.checkpoint_size, signed.checkpoint_root),
         gap=unsealed.gap,
     )
-
-
-def _session_reset(reading: Reading, entry: _Entry, reader: Reader) -> Reading:
-    body, now = entry.body or b"", reading.state
-
-    def verified() -> SessionReset:
-        with peers_fault("session-reset"):
-            claimed = from_bytes(SessionReset, unverified_payload(body))
-            if claimed.author == reader.own.account:
-                return claimed
-            if claimed.author != now.peer or claimed.thread != now.thread:
-                raise PeerViolation("session-reset: of another thread or author")
-            signer = keys_of(reader.peer, claimed.generation)
-            open_statement(signer.signing, TYPE_SESSION_RESET, body)
-            return claimed
-
-    reset = _attempt(reader, verified)
-    if isinstance(reset, ProtocolError):
-        return reading.tell(Refused(entry.sequence, entry.kind, reset.rule))
-    if reset.author == reader.own.account:
-        return reading
-    if any(mark.at > reader.now - RESET_INTERVAL for mark in now.resets):
-        rule = "more than one reset an hour"
-        return reading.tell(Refused(entry.sequence, entry.kind, rule))
-    resets = (*now.resets, ResetMark(entry.sequence, reader.now))[-state.MAX_RESETS :]
-    asked = ResetAsked(entry.sequence, reset.session, reset.ids)
-    return reading.move(replace(now, resets=resets)).tell(asked)
 
 
 def _reason(error: ProtocolError) -> Reason:

@@ -19,9 +19,9 @@ class CodecError(Exception):
         return f"{self.path}: {self.what}" if self.path else self.what
 
 
-class MalformedData(CodecError):  # noqa: N818
+class MalformedData(CodecError):
     """The bytes or JSON that came in are not what they should be."""
 
 
-class Unencodable(CodecError):  # noqa: N818
+class Unencodable(CodecError):
     """The caller's own object does not fit its schema."""

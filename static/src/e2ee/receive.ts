@@ -13,7 +13,7 @@ import { equalBytes } from '../crypto/bytes.ts';
 import type { AccountView } from '../ledger/accountchain.ts';
 import { type ChainHeader, type ChainState, checkContent, nextState, readHeader, startChain } from '../ledger/chain.ts';
 import { LedgerError } from '../ledger/errors.ts';
-import { type Content, type OpenedMessage, openEnvelope, sealedHeader } from './envelope.ts';
+import { type Content, type OpenedMessage, openArchived, openEnvelope, sealedHeader } from './envelope.ts';
 import {
   AuthenticationFailed, Misuse, NeedsAccount, NeedsOpening, PeerViolation, Replayed, RolledBack, ServerViolation, fromPeer,
 } from './errors.ts';
@@ -64,9 +64,15 @@ export type ThreadEvent =
       readonly count: number;
       readonly checkpoint: { readonly size: number; readonly root: Uint8Array };
     }
-  | { readonly kind: 'OwnMessage'; readonly sequence: number; readonly id: Uint8Array }
+  | {
+      readonly kind: 'OwnMessage';
+      readonly sequence: number;
+      readonly id: Uint8Array;
+      /** Null: unknown here, and passed after consent to a rollback. */
+      readonly said: { readonly time: number; readonly content: Content } | null;
+    }
   | { readonly kind: 'Undecryptable'; readonly sequence: number; readonly id: Uint8Array | null; readonly reason: UndecryptableReason }
-  | { readonly kind: 'SessionStarted'; readonly sequence: number; readonly session: Uint8Array; readonly lastResort: boolean; readonly created: number }
+  | { readonly kind: 'SessionStarted'; readonly sequence: number; readonly session: Uint8Array; readonly initiated: boolean; readonly lastResort: boolean; readonly created: number }
   | { readonly kind: 'Refused'; readonly sequence: number; readonly entryKind: string; readonly rule: string }
   | { readonly kind: 'ResetAsked'; readonly sequence: number; readonly session: Uint8Array; readonly ids: readonly Uint8Array[] }
   | { readonly kind: 'FolderRolledBack'; readonly sequence: number; readonly author: Uint8Array };
@@ -214,8 +220,8 @@ function checkReplaces(state: ThreadState, replaces: Uint8Array, held: boolean):
   }
 }
 
-function started(sequence: number, { id, lastResort, created }: Session): ThreadEvent {
-  return { kind: 'SessionStarted', sequence, session: id, lastResort, created };
+function started(sequence: number, { id, initiated, lastResort, created }: Session): ThreadEvent {
+  return { kind: 'SessionStarted', sequence, session: id, initiated, lastResort, created };
 }
 
 /** RolledBack for an own entry that this state should know. */
@@ -249,7 +255,7 @@ async function receiveMessage(state: ThreadState, header: ChainHeader, body: Uin
   const envelope = readOrNull(body);
   if (envelope === null) return undecryptable(state, header, null, 'malformed');
   const { id, author } = envelope;
-  if (equalBytes(author.account, context.own.view.account)) return receiveOwn(state, header, id, context);
+  if (equalBytes(author.account, context.own.view.account)) return receiveOwn(state, header, envelope, context);
   if (!equalBytes(author.account, state.peer)) return undecryptable(state, header, id, 'author');
   const session = findSession(state, envelope.session);
   if (session === null) return undecryptable(state, header, id, 'session');
@@ -280,16 +286,23 @@ function undecryptable(state: ThreadState, { sequence }: ChainHeader, id: Uint8A
   return { state, events: [{ kind: 'Undecryptable', sequence, id, reason }] };
 }
 
-function receiveOwn(state: ThreadState, header: ChainHeader, id: Uint8Array, context: ReceiveContext): Outcome {
+async function receiveOwn(state: ThreadState, header: ChainHeader, envelope: Envelope, context: ReceiveContext): Promise<Outcome> {
   const { sequence } = header;
+  const { id } = envelope;
   const mine = state.kept.find((one) => equalBytes(one.id, id));
   if (mine === undefined) {
     checkKnown(sequence, context);
-    return { state, events: [{ kind: 'OwnMessage', sequence, id }] };
+    return { state, events: [{ kind: 'OwnMessage', sequence, id, said: null }] };
   }
   if (mine.sequence !== 0) return undecryptable(state, header, id, 'rules');
-  const kept = state.kept.map((one) => (one === mine ? { ...mine, sequence } : one));
-  return { state: { ...state, kept }, events: [{ kind: 'OwnMessage', sequence, id }] };
+  try {
+    const { time, content } = await openArchived(envelope, state.thread, mine.key, signerOf(context.own.view));
+    const kept = state.kept.map((one) => (one === mine ? { ...mine, sequence } : one));
+    return { state: { ...state, kept }, events: [{ kind: 'OwnMessage', sequence, id, said: { time, content } }] };
+  } catch (error) {
+    if (!isEvent(error, context)) throw error;
+    return undecryptable(state, header, id, reasonOf(error));
+  }
 }
 
 async function receivePeers(state: ThreadState, header: ChainHeader, envelope: Envelope, session: Session, context: ReceiveContext): Promise<Outcome> {

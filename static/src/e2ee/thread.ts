@@ -7,11 +7,13 @@ import {
   type AeadName, Envelope, KIND_HANDSHAKE, KIND_MESSAGE, KIND_OPENED, KIND_OPENING, KIND_SESSION_RESET, MAX_RESET_IDS,
   MESSAGE_ID_SIZE, Opened, SessionReset, TYPE_OPENED, TYPE_SESSION_RESET, readEnvelope,
 } from '../codec/messages.ts';
-import { type Infer, bytes, fixed, many, nested, record, uint } from '../codec/schema.ts';
+import { type Infer, MalformedData, bytes, fixed, many, nested, record, uint } from '../codec/schema.ts';
 import { signStatement } from '../codec/statement.ts';
 import { equalBytes } from '../crypto/bytes.ts';
 import type { RandomBytes } from '../crypto/random.ts';
 import { type AccountView, keysOf } from '../ledger/accountchain.ts';
+import { ProofError } from '../ledger/errors.ts';
+import { checkFrontier } from '../ledger/merkle.ts';
 import { type Content, type FindSigner, type Signed, openArchived, sealEnvelope } from './envelope.ts';
 import { Misuse, NeedsAccount, PeerViolation, StaleSession, fromPeer } from './errors.ts';
 import { Session, initiate, newestKeys } from './handshake.ts';
@@ -74,8 +76,20 @@ export function startThread(thread: Uint8Array, peer: Uint8Array): ThreadState {
   };
 }
 
+/** The state of its bytes, with the rules between its fields. Throws MalformedData. */
 export function readThreadState(data: Uint8Array): ThreadState {
-  return ThreadState.decode(data, STATE_LIMIT);
+  const state = ThreadState.decode(data, STATE_LIMIT);
+  const links = [state.current, ...state.sessions.map(({ replaces }) => replaces)];
+  if (links.some(({ length }) => length !== 0 && length !== 32)) {
+    throw new MalformedData('ThreadState: a session id is neither empty nor 32 bytes');
+  }
+  try {
+    checkFrontier({ size: state.chain.size, hashes: state.chain.frontier });
+  } catch (error) {
+    if (error instanceof ProofError) throw new MalformedData(`ThreadState.chain: ${error.message}`);
+    throw error;
+  }
+  return state;
 }
 
 /** The session that is sent in, if it is held. */

@@ -1,0 +1,153 @@
+"""From a batch of transactions to a signed, durable commit (docs/spec/storage.md, "Commit").
+
+The order is the promise: check, journal, fdatasync, sign, make visible, answer. What is not yet
+durable is in the Stage alone, so that a reader never sees it and a failure leaves nothing to undo.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from secure_msg.codec.schema import to_bytes
+from secure_msg.ledger.merkle import Node
+from secure_msg.ledger.transaction import Committed, StoreError
+from secure_msg.store.folders import Folders
+from secure_msg.store.journal import Journal
+from secure_msg.store.logfiles import LogFiles, LogHead
+from secure_msg.store.sequencer import Request, fail
+from secure_msg.store.serverkeys import ServerKeys
+from secure_msg.store.stage import Stage
+from secure_msg.store.state import Pending, PendingBlob, Published, State, private_chain
+
+T = TypeVar("T")
+Offload = Callable[[Callable[[], T]], T]
+ENTRY_OVERHEAD = 400
+"""About what an entry takes in memory beside its body, for the bound on what is not flushed."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch that waits for its fdatasync and signature."""
+
+    stage: Stage
+    published: Published
+    leaf: bytes
+    nodes: tuple[Node, ...]
+
+
+class Installer:
+    """Makes a batch part of the state."""
+
+    def __init__(self, state: State, folders: Folders, log: LogFiles) -> None:
+        self._state = state
+        self._folders = folders
+        self._log = log
+
+    def prepare(self, stage: Stage) -> Prepared:
+        """The map and log after the batch; the state is left as it is."""
+        before = self._state.published
+        leaf, after = stage.leaf(before.map)
+        log, nodes = before.log.append(leaf)
+        return Prepared(stage, Published(log, after, b"", stage.time), leaf, nodes)
+
+    def install(self, prepared: Prepared, checkpoint: bytes) -> None:
+        """Show the batch to readers, all of it at once."""
+        stage, state = prepared.stage, self._state
+        after = prepared.published
+        with state.lock:
+            for chain_id, staged in stage.chains.items():
+                state.chains[chain_id] = staged.chain
+                state.dirty_chains.add(chain_id)
+                if staged.new.entries:
+                    pending = state.pending.setdefault(chain_id, Pending())
+                    pending.entries += staged.new.entries
+                    pending.levels += staged.new.levels
+                    state.unflushed_bytes += sum(
+                        len(one.body or b"") + ENTRY_OVERHEAD for one in staged.new.entries
+                    )
+            self._install_puts(stage)
+            state.names.update(stage.names)
+            state.dirty_names.update(stage.names)
+            state.published = Published(after.log, after.map, checkpoint, after.time)
+            self._log.grow(prepared.leaf, prepared.nodes)
+
+    def _install_puts(self, stage: Stage) -> None:
+        state = self._state
+        for key, put in stage.blobs.items():
+            replaces = stage.replaced[key]
+            older = state.blobs.get(key)
+            settling = state.settling.get(key)
+            if older is not None:
+                replaces = older.replaces
+            elif settling is not None:
+                replaces = settling.version if settling.blob is not None else 0
+            state.blobs[key] = PendingBlob(put.version, put.blob, replaces)
+            state.unflushed_bytes += len(put.blob or b"") + ENTRY_OVERHEAD
+        sizes = {
+            account: stage.chains[private_chain(account)].chain.size for account, _ in stage.files
+        }
+        self._folders.install(stage.files, sizes)
+
+
+class Committer:
+    """What the sequencer runs on each batch; the only user of the journal between flushes."""
+
+    def __init__(
+        self,
+        installer: Installer,
+        state: State,
+        journal: Journal,
+        keys: ServerKeys,
+        new_stage: Callable[[], Stage],
+        offload: Offload[bytes],
+    ) -> None:
+        self._installer = installer
+        self._state = state
+        self._journal = journal
+        self._keys = keys
+        self._new_stage = new_stage
+        self._offload = offload
+        self.failed = False
+        self.batches = 0
+        self.transactions = 0
+
+    def process(self, batch: list[Request]) -> bool:
+        """Settle every request of the batch; False when the disk failed."""
+        stage = self._new_stage()
+        waiting = [(request, found) for request in batch if (found := _stage_one(stage, request))]
+        if not stage.empty or any(request.timed for request, _ in waiting):
+            prepared = self._installer.prepare(stage)
+            try:
+                checkpoint = self._offload(lambda: self._make_durable(prepared))
+            except OSError as error:
+                _log.critical("the journal cannot be written: %s", error.strerror)
+                self.failed = True
+                fail([request for request, _ in waiting])
+                return False
+            self._installer.install(prepared, checkpoint)
+            self.batches += 1
+        self.transactions += len(waiting)
+        for request, committed in waiting:
+            request.done.set_result(committed)
+        return True
+
+    def _make_durable(self, prepared: Prepared) -> bytes:
+        """Journal and fdatasync, then sign: the blocking part, which touches nothing shared."""
+        stage = prepared.stage
+        self._journal.append(stage.index, to_bytes(stage.batch()))
+        log: LogHead = prepared.published.log
+        return self._keys.checkpoint(log.size, log.frontier.root())
+
+
+def _stage_one(stage: Stage, request: Request) -> Committed | None:
+    """The transaction's outcome; None when it was refused, which its Future then says."""
+    try:
+        return stage.transact(request.transaction)
+    except (StoreError, ValueError) as error:
+        request.done.set_exception(error)
+        return None

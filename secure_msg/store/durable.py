@@ -1,0 +1,196 @@
+"""The one place that writes files: everything else in the project asks it (docs/spec/storage.md, "Flush").
+
+A write is durable after its `sync`, never before; a failed sync is never tried again, because the
+kernel may have dropped the pages that it could not write (fsyncgate). All failures are OSError.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+SYNC_EACH = 16
+"""Up to so many files are fsynced one by one; above it one syncfs costs less than their sum."""
+
+_WINDOWS = os.name == "nt"
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+class AppendFile:
+    """An open file that only grows."""
+
+    def __init__(self, disk: Disk, path: Path, descriptor: int, size: int) -> None:
+        self._disk = disk
+        self._descriptor = descriptor
+        self.path = path
+        self.size = size
+
+    def append(self, data: bytes) -> None:
+        """Write all of `data` at the end, not yet durable."""
+        self._disk.write_all(self._descriptor, data, self.size)
+        self.size += len(data)
+
+    def sync(self) -> None:
+        """Make all that was appended durable (data and size, not times)."""
+        self._disk.sync_data(self._descriptor)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class WriteSet:
+    """Writes that become durable together by one `sync`; until then none of them counts."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self._files: set[Path] = set()
+        self._folders: set[Path] = set()
+
+    def write(self, path: Path, data: bytes) -> None:
+        """The whole content of `path`, made or cut as needed."""
+        self._disk.write_file(path, data)
+        self._note(path)
+
+    def write_at(self, path: Path, parts: Iterable[tuple[int, bytes]]) -> None:
+        """Each part at its offset in `path`, which is made when missing."""
+        self._disk.patch_file(path, parts)
+        self._note(path)
+
+    def make_folder(self, path: Path) -> None:
+        """`path` and its missing parents."""
+        missing = []
+        while not path.is_dir():
+            missing.append(path)
+            path = path.parent
+        for folder in reversed(missing):
+            self._disk.make_folder(folder)
+            self._folders |= {folder, folder.parent}
+
+    def sync(self) -> None:
+        """Make every write of the set durable, folders included."""
+        files, folders = sorted(self._files), sorted(self._folders)
+        self._files, self._folders = set(), set()
+        if len(files) > SYNC_EACH and self._disk.sync_system(files[0]):
+            return
+        for path in files:
+            self._disk.sync_file(path)
+        for folder in folders:
+            self._disk.sync_folder(folder)
+
+    def _note(self, path: Path) -> None:
+        self._files.add(path)
+        self._folders.add(path.parent)
+
+
+class Disk:
+    """The durable steps. Tests put one in its place that fails or dies before or after each step."""
+
+    def write_set(self) -> WriteSet:
+        return WriteSet(self)
+
+    def open_append(self, path: Path) -> AppendFile:
+        """Open `path` for appending; a new one is durable as an empty file."""
+        known = path.exists()
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
+        if not known:
+            self.sync_folder(path.parent)
+        return AppendFile(self, path, descriptor, os.fstat(descriptor).st_size)
+
+    def replace(self, path: Path, data: bytes) -> None:
+        """Put `data` in the place of `path`: after a crash it has all of the old or all of the new."""
+        temporary = path.with_name(path.name + ".new")
+        self.write_file(temporary, data)
+        self.sync_file(temporary)
+        self.rename(temporary, path)
+        self.sync_folder(path.parent)
+
+    def cut(self, path: Path, size: int) -> None:
+        """Keep the first `size` bytes of `path`, durably."""
+        os.truncate(path, size)
+        self.sync_file(path)
+
+    def make_folder(self, path: Path) -> None:
+        path.mkdir(mode=0o700, exist_ok=True)
+
+    def write_file(self, path: Path, data: bytes) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600)
+        try:
+            self.write_all(descriptor, data, 0)
+        finally:
+            os.close(descriptor)
+
+    def patch_file(self, path: Path, parts: Iterable[tuple[int, bytes]]) -> None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
+        try:
+            for offset, data in parts:
+                self.write_all(descriptor, data, offset)
+        finally:
+            os.close(descriptor)
+
+    def write_all(self, descriptor: int, data: bytes, offset: int) -> None:
+        view = memoryview(data)
+        while view:
+            if _WINDOWS:
+                os.lseek(descriptor, offset, os.SEEK_SET)
+                written = os.write(descriptor, view)
+            else:
+                written = os.pwrite(descriptor, view, offset)
+            view = view[written:]
+            offset += written
+
+    def sync_data(self, descriptor: int) -> None:
+        if hasattr(os, "fdatasync"):
+            os.fdatasync(descriptor)
+        else:
+            os.fsync(descriptor)
+
+    def sync_file(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDWR | _BINARY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def sync_folder(self, path: Path) -> None:
+        if _WINDOWS:  # a folder cannot be opened there; the file system journals its names itself
+            return
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def sync_system(self, path: Path) -> bool:
+        """Sync the whole file system of `path`; False where the platform has no call for it."""
+        if _syncfs is None:
+            return False
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            if _syncfs(descriptor) != 0:
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number))
+        finally:
+            os.close(descriptor)
+        return True
+
+    def rename(self, old: Path, new: Path) -> None:
+        os.replace(old, new)
+
+    def remove(self, path: Path) -> None:
+        """Unlink `path`; one that is gone already is no error, because steps are done again."""
+        path.unlink(missing_ok=True)
+
+
+def _find_syncfs() -> ctypes._NamedFuncPointer | None:
+    # Before Linux 5.8 syncfs did not report write errors.
+    if not hasattr(os, "uname") or os.uname().sysname != "Linux":
+        return None
+    release = os.uname().release.split(".")
+    if (int(release[0]), int(release[1].split("-")[0])) < (5, 8):
+        return None
+    return getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+
+
+_syncfs = _find_syncfs()

@@ -1,0 +1,116 @@
+"""One entry of a chain as the store keeps it, and its frame (docs/spec/storage.md, "Chains")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from secure_msg.codec.schema import to_bytes
+from secure_msg.crypto.mac import hmac_sha256
+from secure_msg.ledger.chain import ChainHeader, content_hash
+from secure_msg.ledger.merkle import leaf_hash
+from secure_msg.ledger.transaction import Damaged
+
+ERASABLE = 1
+ERASED = 2
+HASH_SIZE = 32
+TIME_SIZE = 6
+LENGTH_SIZE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`header` is canonical, `leaf` its leaf hash; body None and salt empty once it was erased."""
+
+    sequence: int
+    kind: str
+    time: int
+    erasable: bool
+    salt: bytes
+    body: bytes | None
+    header: bytes
+    leaf: bytes
+    unique: bytes
+    log_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What an entries file holds of an entry. `length` and `content` stand for an erased body."""
+
+    kind: str
+    time: int
+    erasable: bool
+    salt: bytes
+    body: bytes | None
+    length: int
+    content: bytes
+
+
+def derived_salt(key: bytes, chain: bytes, sequence: int) -> bytes:
+    """The salt of an entry that is not erasable, from the server's salt key."""
+    return hmac_sha256(key, chain, sequence.to_bytes(8, "big"))
+
+
+def live_frame(kind: str, time: int, *, erasable: bool, salt: bytes, body: bytes) -> Frame:
+    return Frame(kind, time, erasable, salt, body, len(body), content_hash(salt, body))
+
+
+def entry_of(
+    chain: bytes, sequence: int, frame: Frame, *, unique: bytes = b"", log_index: int = 0
+) -> Entry:
+    """Rebuild the canonical header and its leaf hash."""
+    header = to_bytes(
+        ChainHeader(chain, sequence, frame.kind, frame.time, frame.length, frame.content)
+    )
+    return Entry(
+        sequence,
+        frame.kind,
+        frame.time,
+        frame.erasable,
+        frame.salt,
+        frame.body,
+        header,
+        leaf_hash(header),
+        unique,
+        log_index,
+    )
+
+
+def frame_bytes(entry: Entry) -> bytes:
+    """The frame of a live entry."""
+    kind = entry.kind.encode()
+    head = bytes((ERASABLE if entry.erasable else 0, len(kind))) + kind
+    head += entry.time.to_bytes(TIME_SIZE, "big")
+    if entry.erasable:
+        head += entry.salt
+    return head + (entry.body or b"")
+
+
+def erased_frame(frame: Frame) -> bytes:
+    """The frame of an entry without its salt and body."""
+    kind = frame.kind.encode()
+    head = bytes((ERASABLE | ERASED, len(kind))) + kind + frame.time.to_bytes(TIME_SIZE, "big")
+    return head + frame.length.to_bytes(LENGTH_SIZE, "big") + frame.content
+
+
+def read_frame(data: bytes, salt: bytes) -> Frame:
+    """Parse a frame; `salt` is the derived one, used when none is stored. Raises Damaged."""
+    kind_end = 2 + (data[1] if len(data) >= 2 else 0)
+    rest = kind_end + TIME_SIZE
+    if len(data) < rest or data[0] not in (0, ERASABLE, ERASABLE | ERASED):
+        raise Damaged("an entry's frame is malformed")
+    kind_bytes = data[2:kind_end]
+    if not kind_bytes.isascii():
+        raise Damaged("an entry's kind is malformed")
+    kind, time = kind_bytes.decode("ascii"), int.from_bytes(data[kind_end:rest], "big")
+    if data[0] & ERASED:
+        if len(data) != rest + LENGTH_SIZE + HASH_SIZE:
+            raise Damaged("an erased entry's frame is malformed")
+        length = int.from_bytes(data[rest : rest + LENGTH_SIZE], "big")
+        return Frame(kind, time, True, b"", None, length, data[rest + LENGTH_SIZE :])
+    if not data[0] & ERASABLE:
+        return live_frame(kind, time, erasable=False, salt=salt, body=data[rest:])
+    if len(data) < rest + HASH_SIZE:
+        raise Damaged("an erasable entry's frame is malformed")
+    stored = data[rest : rest + HASH_SIZE]
+    return live_frame(kind, time, erasable=True, salt=stored, body=data[rest + HASH_SIZE :])

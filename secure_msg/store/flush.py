@@ -1,0 +1,186 @@
+"""From memory into the files, in the order of docs/spec/storage.md, "Flush"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from secure_msg.ledger.merkle import Node
+from secure_msg.ledger.tiles import Tile
+from secure_msg.store.chainfiles import ChainFiles
+from secure_msg.store.durable import Disk, WriteSet
+from secure_msg.store.entry import Entry
+from secure_msg.store.folders import Folders
+from secure_msg.store.heads import COMPACT_ABOVE, FoundHeads, HeadsFile
+from secure_msg.store.layout import Layout
+from secure_msg.store.logfiles import LogFiles
+from secure_msg.store.records import FolderIndex, HeadRecord, IndexedFile, MarkRecord, NameRecord
+from secure_msg.store.state import BlobKey, Chain, PendingBlob, Published, State, chain_of
+
+LEVEL_BITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ChainPart:
+    """What of one chain a flush writes."""
+
+    chain: Chain
+    entries: list[Entry]
+    levels: list[Node]
+
+
+@dataclass(frozen=True, slots=True)
+class DueIndex:
+    """A folder's index to write; `older` is the size of the one that it follows (0: none)."""
+
+    chain: Chain
+    account: bytes
+    files: list[IndexedFile]
+    older: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that is unflushed at one moment, and the moment's log and checkpoint."""
+
+    published: Published
+    chains: list[ChainPart]
+    names: list[NameRecord]
+    blobs: dict[BlobKey, PendingBlob]
+    indices: list[DueIndex]
+    tiles: list[tuple[Tile, bytes]]
+    size: int
+
+
+class Flusher:
+    """One flush at a time; `take` and `settle` change the state, `write` only the disk."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        disk: Disk,
+        state: State,
+        folders: Folders,
+        heads: HeadsFile,
+        log: LogFiles,
+        found: FoundHeads,
+    ) -> None:
+        self._layout = layout
+        self._disk = disk
+        self._state = state
+        self._folders = folders
+        self._heads = heads
+        self._log = log
+        # What the heads file says: older than the state, whose chains go on meanwhile.
+        self._chains = {one: chain_of(record) for one, record in found.heads.items()}
+        self._names = dict(found.names)
+        self._compact_above = max(COMPACT_ABOVE, 2 * found.live_bytes)
+        self.log_size = found.mark.log_size
+
+    def take(self) -> Snapshot:
+        """What is to be written; from here on newer blobs gather beside these."""
+        state = self._state
+        with state.lock:
+            parts = [self._part(state.chains[one]) for one in state.dirty_chains]
+            names = [NameRecord(one, state.names[one]) for one in state.dirty_names]
+            state.settling, state.blobs = state.blobs, {}
+            state.dirty_chains, state.dirty_names = set(), set()
+            size, state.unflushed_bytes = state.unflushed_bytes, 0
+            published = state.published
+            tiles = self._log.tiles(published.log.size)
+            indices = self._due_indices(parts)
+        return Snapshot(published, parts, names, state.settling, indices, tiles, size)
+
+    def write(self, snapshot: Snapshot) -> None:
+        """Steps 2 to 4: afterwards the files have all of the snapshot. Raises OSError."""
+        writes = self._disk.write_set()
+        self._write_blobs(writes, snapshot.blobs)
+        for part in snapshot.chains:
+            self._write_chain(writes, part)
+        for due in snapshot.indices:
+            self._write_index(writes, due)
+        self._log.write(writes, snapshot.tiles)
+        writes.sync()
+        self._disk.replace(self._layout.checkpoint, snapshot.published.checkpoint)
+        self._mark(snapshot)
+
+    def settle(self, snapshot: Snapshot) -> None:
+        """Drop from memory what the files now have."""
+        state = self._state
+        with state.lock:
+            for part in snapshot.chains:
+                if part.entries:
+                    pending = state.pending[part.chain.id]
+                    del pending.levels[: len(part.levels)]
+                    # A new list: readers may hold slices' bounds of the old one.
+                    pending.entries = pending.entries[len(part.entries) :]
+                    if not pending.entries:
+                        del state.pending[part.chain.id]
+            state.settling = {}
+        self.log_size = snapshot.published.log.size
+        self._log.written(self.log_size)
+
+    def clean(self, snapshot: Snapshot) -> None:
+        """Step 5: unlink superseded blobs and older partial tiles."""
+        for (account, path), blob in snapshot.blobs.items():
+            kept = blob.version if blob.blob is not None else 0
+            if blob.replaces not in (0, kept):
+                self._disk.remove(self._layout.blob(account, path, blob.replaces))
+        for due in snapshot.indices:
+            if due.older:
+                self._disk.remove(self._layout.index(due.account, due.older))
+        for old in self._log.superseded(snapshot.published.log.size):
+            self._disk.remove(old)
+
+    def _part(self, chain: Chain) -> ChainPart:
+        pending = self._state.pending.get(chain.id)
+        if pending is None:
+            return ChainPart(chain, [], [])
+        return ChainPart(chain, list(pending.entries), list(pending.levels))
+
+    def _due_indices(self, parts: Iterable[ChainPart]) -> list[DueIndex]:
+        found = []
+        for part in parts:
+            if part.chain.owner is not None:
+                due = self._folders.due(part.chain.owner)
+                if due is not None:
+                    found.append(DueIndex(part.chain, part.chain.owner, *due))
+        return found
+
+    def _write_blobs(self, writes: WriteSet, blobs: dict[BlobKey, PendingBlob]) -> None:
+        for (account, path), blob in blobs.items():
+            if blob.blob is not None:
+                target = self._layout.blob(account, path, blob.version)
+                writes.make_folder(target.parent)
+                writes.write(target, blob.blob)
+
+    def _write_chain(self, writes: WriteSet, part: ChainPart) -> None:
+        if not part.entries:
+            return
+        files: ChainFiles = self._layout.chain_files(part.chain)
+        files.write(writes, part.entries)
+        for node in part.levels:
+            files.write_level(writes, node.level // LEVEL_BITS, node.index, [node.hash])
+
+    def _write_index(self, writes: WriteSet, due: DueIndex) -> None:
+        index = FolderIndex(due.chain.size, due.chain.frontier.root(), tuple(due.files))
+        data = self._folders.index_bytes(due.account, index)
+        writes.write(self._layout.index(due.account, due.chain.size), data)
+
+    def _mark(self, snapshot: Snapshot) -> None:
+        log, time = snapshot.published.log, snapshot.published.time
+        mark = MarkRecord(log.size, log.frontier.hashes, log.leaf, log.path, time)
+        self._chains.update((part.chain.id, part.chain) for part in snapshot.chains)
+        self._names.update((one.skeleton, one.account) for one in snapshot.names)
+        if self._heads.size <= self._compact_above:
+            lines = [part.chain.record() for part in snapshot.chains]
+            self._heads.append([*lines, *snapshot.names], mark)
+        else:
+            self._heads.rewrite(self._live(), mark)
+            self._compact_above = max(COMPACT_ABOVE, 2 * self._heads.size)
+
+    def _live(self) -> Iterator[HeadRecord | NameRecord]:
+        for chain in self._chains.values():
+            yield chain.record()
+        for skeleton, account in self._names.items():
+            yield NameRecord(skeleton, account)

@@ -1,0 +1,165 @@
+"""The journal: what was committed and is not yet in its files (docs/spec/storage.md, "Journal")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from secure_msg.crypto.mac import equal, hmac_sha256
+from secure_msg.ledger.transaction import Damaged
+from secure_msg.store.durable import AppendFile, Disk
+
+SEGMENT_MAGIC = b"smjrnl1\n"
+RECORD_MAGIC = b"smjr"
+HEADER_SIZE = 4 + 4 + 8 + 32
+MAX_PAYLOAD = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRecord:
+    """One batch's payload; `index` is the number of its log leaf."""
+
+    index: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """A segment as found: its valid records, and where the first byte is that is part of none."""
+
+    path: Path
+    records: list[JournalRecord]
+    valid_end: int
+    data_size: int
+    valid_after: bool
+
+    @property
+    def torn(self) -> bool:
+        return self.valid_end < self.data_size
+
+
+class Journal:
+    """Appends go to the newest segment. One caller at a time; `append` may run in any thread."""
+
+    def __init__(self, folder: Path, key: bytes, disk: Disk) -> None:
+        """Open the journal in `folder` (which exists) and cut a torn tail. Raises Damaged."""
+        self._folder = folder
+        self._key = key
+        self._disk = disk
+        self._file: AppendFile | None = None
+        self._numbers = sorted(int(path.name) for path in folder.iterdir() if _is_segment(path))
+        self._found = [self._scan(number) for number in self._numbers]
+        self._check_found()
+
+    def records(self) -> Iterator[JournalRecord]:
+        """What was found when the journal was opened, in order. Can be taken once."""
+        found, self._found = self._found, []
+        for segment in found:
+            yield from segment.records
+
+    def append(self, index: int, payload: bytes) -> None:
+        """Write one record and make it durable. OSError means that it may or may not be there."""
+        file = self._file or self._begin_segment()
+        file.append(_frame(self._key, index, payload))
+        file.sync()
+
+    def rotate(self) -> int:
+        """Go on in a new segment; its number is returned: all before it is in older ones."""
+        self._begin_segment()
+        return self._numbers[-1]
+
+    def drop_before(self, number: int) -> None:
+        """Unlink all segments older than `number`, for good."""
+        old = [one for one in self._numbers if one < number]
+        for one in old:
+            self._disk.remove(self._path(one))
+        if old:
+            self._disk.sync_folder(self._folder)
+        self._numbers = [one for one in self._numbers if one >= number]
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _begin_segment(self) -> AppendFile:
+        self.close()
+        number = self._numbers[-1] + 1 if self._numbers else 1
+        self._file = self._disk.open_append(self._path(number))
+        self._file.append(SEGMENT_MAGIC)
+        self._numbers.append(number)
+        return self._file
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:08d}"
+
+    def _scan(self, number: int) -> _Segment:
+        path = self._path(number)
+        data = path.read_bytes()
+        if not data.startswith(SEGMENT_MAGIC):
+            after = self._valid_after(data, 0)
+            return _Segment(path, [], 0, len(data), after)
+        records = []
+        position = len(SEGMENT_MAGIC)
+        while (record := _read_frame(self._key, data, position)) is not None:
+            records.append(record)
+            position += HEADER_SIZE + len(record.payload)
+        after = self._valid_after(data, position)
+        return _Segment(path, records, position, len(data), after)
+
+    def _valid_after(self, data: bytes, position: int) -> bool:
+        """Whether any valid record begins after `position`."""
+        start = data.find(RECORD_MAGIC, position + 1)
+        while start != -1:
+            if _read_frame(self._key, data, start) is not None:
+                return True
+            start = data.find(RECORD_MAGIC, start + 1)
+        return False
+
+    def _check_found(self) -> None:
+        expected: int | None = None
+        for number, segment in enumerate(self._found):
+            later = any(one.records or one.valid_after for one in self._found[number + 1 :])
+            if segment.torn and (segment.valid_after or later):
+                raise Damaged(
+                    f"journal/{segment.path.name} is damaged from byte {segment.valid_end} on, "
+                    f"before valid records (of {segment.data_size} bytes)"
+                )
+            for record in segment.records:
+                if expected is not None and record.index != expected:
+                    raise Damaged(
+                        f"journal/{segment.path.name} goes on with record {record.index} "
+                        f"where {expected} should stand"
+                    )
+                expected = record.index + 1
+        self._cut_torn_tail()
+
+    def _cut_torn_tail(self) -> None:
+        for segment in self._found:
+            if segment.torn:
+                self._disk.cut(segment.path, segment.valid_end)
+
+
+def _is_segment(path: Path) -> bool:
+    return len(path.name) == 8 and path.name.isascii() and path.name.isdigit()
+
+
+def _frame(key: bytes, index: int, payload: bytes) -> bytes:
+    head = len(payload).to_bytes(4, "big") + index.to_bytes(8, "big")
+    return RECORD_MAGIC + head + hmac_sha256(key, head, payload) + payload
+
+
+def _read_frame(key: bytes, data: bytes, position: int) -> JournalRecord | None:
+    """The record that begins at `position`, None when none that checks does."""
+    body = position + HEADER_SIZE
+    if data[position : position + 4] != RECORD_MAGIC or len(data) < body:
+        return None
+    head = data[position + 4 : position + 16]
+    size = int.from_bytes(head[:4], "big")
+    payload = data[body : body + size]
+    if size > MAX_PAYLOAD or len(payload) != size:
+        return None
+    if not equal(hmac_sha256(key, head, payload), data[position + 16 : body]):
+        return None
+    return JournalRecord(int.from_bytes(head[4:], "big"), payload)

@@ -1,0 +1,225 @@
+"""All that is read from the store, each answer joined to its chain's head (port: `Store`)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from secure_msg.crypto.hash import sha256
+from secure_msg.ledger.map import MapProof, chain_label, name_label
+from secure_msg.ledger.merkle import EMPTY, Frontier
+from secure_msg.ledger.receipt import HeadProof, Receipt
+from secure_msg.ledger.tiles import parse_path
+from secure_msg.ledger.transaction import (
+    ChainHead,
+    Damaged,
+    Placed,
+    PrivateFile,
+    PrivateName,
+    StoredEntry,
+)
+from secure_msg.store.entry import Entry
+from secure_msg.store.folders import Folders
+from secure_msg.store.layout import Layout
+from secure_msg.store.logfiles import LogFiles
+from secure_msg.store.records import IndexedFile
+from secure_msg.store.state import EMPTY_HEAD, PUT, Chain, Published, State
+from secure_msg.store.tree import ChainTree, ChainView, find_unique
+
+BEGINNINGS = {"account": "account", "thread": "opened", "private": PUT}
+RACES = 8
+"""How often a blob may be superseded while it is being read, before that counts as damage."""
+
+_log = logging.getLogger(__name__)
+
+
+class Reader:
+    """Takes what it needs of the state under the lock, then reads files outside of it."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        state: State,
+        folders: Folders,
+        log: LogFiles,
+        name_salt: bytes,
+        on_damage: Callable[[str], None] | None = None,
+    ) -> None:
+        self._layout = layout
+        self._state = state
+        self._folders = folders
+        self._log = log
+        self._name_salt = name_salt
+        self._on_damage = on_damage
+        self.damaged = 0
+
+    def view(self, chain_id: bytes) -> ChainView | None:
+        """The chain as it is now, None when there is none."""
+        with self._state.lock:
+            chain = self._state.chains.get(chain_id)
+            return None if chain is None else self._view(chain)
+
+    def find(self, chain_id: bytes, unique: bytes, seen: int) -> tuple[Placed, int] | None:
+        """Where the entry with this unique id stands, from `seen` on, and its log index."""
+        view = self.view(chain_id)
+        if view is None:
+            return None
+        with self._watched("the rows of a chain"):
+            found = find_unique(view, unique, seen)
+            if found is None:
+                return None
+            entry = ChainTree(view).entries(found[0], 1)[0]
+        return Placed(chain_id, entry.sequence, entry.time, entry.header), found[1]
+
+    def head(self, chain_id: bytes) -> ChainHead:
+        with self._state.lock:
+            chain = self._state.chains.get(chain_id)
+        return EMPTY_HEAD if chain is None else chain.head()
+
+    def entries(self, chain_id: bytes, start: int, count: int) -> tuple[StoredEntry, ...]:
+        view = self.view(chain_id)
+        if start < 0 or count < 0:
+            raise ValueError("a range of entries is not negative")
+        if view is None or start >= view.head.size:
+            return ()
+        with self._watched("a chain"):
+            found = ChainTree(view).entries(start, min(count, view.head.size - start))
+        return tuple(StoredEntry(one.header, one.salt, one.body) for one in found)
+
+    def frontier(self, chain_id: bytes, size: int) -> Frontier:
+        view = self.view(chain_id)
+        have = 0 if view is None else view.head.size
+        if not 0 <= size <= have:
+            raise ValueError(f"the chain has {have} entries")
+        if view is None or size == 0:
+            return EMPTY
+        with self._watched("a chain"):
+            return ChainTree(view).frontier(size)
+
+    def private(self, account: bytes, path: bytes) -> PrivateFile | None:
+        with self._watched("a private file"):
+            for _ in range(RACES):
+                file = self._folders.file(account, path)
+                if file is None:
+                    return None
+                blob = self._blob(account, file)
+                if blob is not None:
+                    return PrivateFile(file.version, blob)
+                if self._folders.file(account, path) == file:
+                    break
+            raise Damaged("a private file is not the one that its chain names")
+
+    def private_names(self, account: bytes) -> tuple[PrivateName, ...]:
+        with self._watched("a private folder"):
+            folder = self._folders.load(account)
+        with self._state.lock:
+            files = list(folder.files.values())
+        return tuple(PrivateName(one.path, one.version, one.length) for one in files)
+
+    def name_owner(self, skeleton: str) -> bytes | None:
+        with self._state.lock:
+            return self._state.names.get(skeleton)
+
+    def name_proof(self, skeleton: str) -> MapProof:
+        return self._state.published.map.prove(name_label(self._name_salt, skeleton))
+
+    def chains(self, kind: str) -> Iterator[tuple[bytes, bytes]]:
+        begun = BEGINNINGS[kind]
+        with self._state.lock:
+            found = [one for one in self._state.chains.values() if one.begun == begun]
+        return ((one.id, one.label) for one in found)
+
+    def receipt(self, chain_id: bytes, sequence: int) -> Receipt:
+        published, view = self._moment(chain_id)
+        if view is None or not 0 <= sequence < view.head.size:
+            raise ValueError("there is no such entry")
+        with self._watched("a chain"):
+            tree = ChainTree(view)
+            entry = self._entry(tree, view, sequence)
+            path = tree.path(sequence)
+        return Receipt(
+            entry.header,
+            view.head.size,
+            path,
+            published.map.prove(chain_label(chain_id)),
+            published.log.size - 1,
+            published.log.leaf,
+            published.log.path,
+            published.checkpoint,
+        )
+
+    def head_proof(self, chain_id: bytes) -> HeadProof:
+        published, view = self._moment(chain_id)
+        frontier = EMPTY if view is None else view.head
+        return HeadProof(
+            chain_id,
+            frontier.size,
+            frontier.root(),
+            published.map.prove(chain_label(chain_id)),
+            published.log.size - 1,
+            published.log.leaf,
+            published.log.path,
+            published.checkpoint,
+        )
+
+    def checkpoint(self) -> bytes:
+        return self._state.published.checkpoint
+
+    def ledger_file(self, path: str) -> bytes | None:
+        published = self._state.published
+        if path == "checkpoint":
+            return published.checkpoint
+        tile = parse_path(path)
+        if tile is None:
+            return None
+        with self._watched("the log"):
+            return self._log.read(tile, published.log.size)
+
+    def _view(self, chain: Chain) -> ChainView:
+        pending = self._state.pending.get(chain.id)
+        entries = [] if pending is None else list(pending.entries)
+        return ChainView(self._layout.chain_files(chain), chain.frontier, entries)
+
+    def _moment(self, chain_id: bytes) -> tuple[Published, ChainView | None]:
+        """The chain and the checkpoint that covers it, of one moment."""
+        with self._state.lock:
+            return self._state.published, self.view(chain_id)
+
+    def _entry(self, tree: ChainTree, view: ChainView, sequence: int) -> Entry:
+        if sequence >= view.flushed:
+            return view.pending[sequence - view.flushed]
+        return tree.entries(sequence, 1)[0]
+
+    def _blob(self, account: bytes, file: IndexedFile) -> bytes | None:
+        """The blob of this very version; None when something else or nothing is there."""
+        with self._state.lock:
+            pending = self._state.pending_blob((account, file.path))
+        if pending is not None and pending.version == file.version:
+            blob = pending.blob
+        else:
+            blob = _read(self._layout, account, file)
+        if blob is None or len(blob) != file.length or sha256(blob) != file.content:
+            return None
+        return blob
+
+    @contextmanager
+    def _watched(self, what: str) -> Iterator[None]:
+        """Report damage to the operator before the caller is refused."""
+        try:
+            yield
+        except Damaged as damage:
+            self.damaged += 1
+            _log.error("%s is damaged and is not served: %s", what, damage)
+            if self._on_damage is not None:
+                self._on_damage(f"{what}: {damage}")
+            raise
+
+
+def _read(layout: Layout, account: bytes, file: IndexedFile) -> bytes | None:
+    path = layout.blob(account, file.path, file.version)
+    try:
+        # A file of another size cannot be the one, whatever fills it.
+        return path.read_bytes() if path.stat().st_size == file.length else None
+    except OSError:
+        return None

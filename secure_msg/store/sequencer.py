@@ -1,0 +1,157 @@
+"""The queue in front of the one committer: what waits together is committed together."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from secure_msg.ledger.transaction import Busy, Committed, StorageFailed, Transaction
+
+QUEUE_LIMIT = 4096
+BATCH_LIMIT = 512
+BATCH_BYTES = 16 << 20
+REFUSAL = "the store failed; it accepts nothing more until it is started again"
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Request:
+    """One waiting transaction; `size` bounds what a batch holds. `timed` makes a leaf anyway."""
+
+    transaction: Transaction
+    size: int
+    timed: bool = False
+    done: Future[Committed] = field(default_factory=Future)
+
+
+@dataclass(slots=True)
+class _Between:
+    """Work that is done between two batches."""
+
+    work: Callable[[], None]
+    failed: Callable[[], None]
+
+
+class Sequencer:
+    """Runs `process` on one batch after the other, in a thread of its own.
+
+    While one batch becomes durable the next one gathers in the queue. `process` settles every
+    request; when it does not return, the sequencer is broken and all later ones fail.
+    """
+
+    def __init__(self, process: Callable[[list[Request]], None]) -> None:
+        self._process = process
+        self._queue: queue.Queue[Request | _Between | None] = queue.Queue(QUEUE_LIMIT)
+        self._gate = threading.Lock()
+        self._accepting = True
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def submit(self, request: Request) -> None:
+        """Queue it. Raises Busy when too many wait, StorageFailed when nothing is accepted."""
+        with self._gate:
+            if not self._accepting:
+                raise StorageFailed(REFUSAL)
+            try:
+                self._queue.put_nowait(request)
+            except queue.Full:
+                raise Busy("too many requests wait; send it again shortly") from None
+
+    def run_between(self, work: Callable[[], T]) -> Future[T]:
+        """Do `work` in the committer's thread, between two batches."""
+        done: Future[T] = Future()
+
+        def settle() -> None:
+            try:
+                done.set_result(work())
+            except OSError as error:
+                done.set_exception(error)
+
+        def failed() -> None:
+            done.set_exception(StorageFailed(REFUSAL))
+
+        with self._gate:
+            if not self._accepting:
+                raise StorageFailed(REFUSAL)
+            self._queue.put(_Between(settle, failed))
+        return done
+
+    def refuse(self) -> None:
+        """Accept nothing more, and fail all that wait."""
+        self._accepting = False
+        self._drain()  # also makes room for somebody who holds the gate while the queue is full
+        with self._gate:
+            self._drain()
+
+    def stop(self) -> None:
+        """Let what waits be committed, then end."""
+        with self._gate:
+            self._accepting = False
+        self._queue.put(None)
+        self._thread.join()
+
+    @property
+    def accepting(self) -> bool:
+        return self._accepting
+
+    def waiting(self) -> int:
+        return self._queue.qsize()
+
+    def _run(self) -> None:
+        while not self._ended:
+            batch, between = self._gather()
+            if batch:
+                self._run_batch(batch)
+            if between is not None:
+                between.work()
+
+    def _run_batch(self, batch: list[Request]) -> None:
+        whole = False
+        try:
+            self._process(batch)
+            whole = True
+        finally:
+            if not whole:  # a bug: nobody may wait for ever, and the state is not to be trusted
+                fail([request for request in batch if not request.done.done()])
+                self.refuse()
+
+    def _gather(self) -> tuple[list[Request], _Between | None]:
+        """Wait for a request and take what else is there, up to work that comes between."""
+        batch: list[Request] = []
+        size = 0
+        item = self._queue.get()
+        while isinstance(item, Request):
+            batch.append(item)
+            size += item.size
+            if len(batch) >= BATCH_LIMIT or size >= BATCH_BYTES:
+                return batch, None
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return batch, None
+        self._ended = item is None
+        return batch, item
+
+    def _drain(self) -> None:
+        while True:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            if isinstance(item, Request):
+                fail([item])
+            elif item is not None:
+                item.failed()
+
+
+def fail(requests: list[Request]) -> None:
+    for request in requests:
+        request.done.set_exception(StorageFailed(REFUSAL))

@@ -1,0 +1,45 @@
+/** The people one knows: whom one accepted or blocked, and the root that was pinned for each. */
+
+import { equalBytes } from '../crypto/bytes.ts';
+import { type Contact, Contacts, LABEL_CONTACTS } from '../e2ee/vaultfiles.ts';
+import { type PrivateFolder, SharedFile } from './files.ts';
+import type { Transactor } from './transactor.ts';
+
+export type ContactChange = Pick<Contact, 'account' | 'name' | 'fingerprint' | 'state' | 'thread'>;
+
+export class AddressBook {
+  readonly #file: SharedFile<Contacts>;
+  readonly #transactor: Transactor;
+  readonly #now: () => number;
+
+  constructor(folder: PrivateFolder, transactor: Transactor, now: () => number) {
+    this.#file = new SharedFile(folder, LABEL_CONTACTS, Contacts, { contacts: [] });
+    this.#transactor = transactor;
+    this.#now = now;
+  }
+
+  load(): Promise<void> {
+    return this.#file.load();
+  }
+
+  find(account: Uint8Array): Contact | null {
+    return this.#file.value.contacts.find((contact) => equalBytes(contact.account, account)) ?? null;
+  }
+
+  pin(account: Uint8Array): Uint8Array | null {
+    return this.find(account)?.fingerprint ?? null;
+  }
+
+  /** Adds or changes one contact; a pinned root is never replaced here. */
+  async set(change: ContactChange): Promise<void> {
+    await this.#file.update(this.#transactor, ({ contacts }) => {
+      const before = contacts.find((contact) => equalBytes(contact.account, change.account));
+      if (before === undefined) {
+        return { contacts: [...contacts, { ...change, verified: false, added: this.#now() }] };
+      }
+      if (before.state === change.state) return null;
+      const after = { ...before, state: change.state };
+      return { contacts: contacts.map((contact) => (contact === before ? after : contact)) };
+    });
+  }
+}

@@ -40,8 +40,8 @@ def adopt_heads(state: State, found: FoundHeads, identity: ServerIdentity, log: 
     """The state at the last mark. Raises Damaged."""
     for first, last in found.damage:
         raise Damaged(f"ledger/heads is damaged between bytes {first} and {last}")
-    state.chains = {one: chain_of(record) for one, record in found.heads.items()}
-    state.names = dict(found.names)
+    state.chains.update((one, chain_of(record)) for one, record in found.heads.items())
+    state.names.update(found.names)
     mark = found.mark
     head = LogHead(Frontier(mark.log_size, mark.frontier), mark.leaf, mark.path)
     map_at_mark = SparseMap(_leaves(state, identity.name_salt))

@@ -204,6 +204,9 @@ class Stage:
         for entry in staged.new.entries if staged else ():
             if entry.unique == unique:
                 return _placed(chain, entry), entry.log_index
+        before = self._base.chain(chain)
+        if before is None or before.size <= seen:
+            return None
         return self._base.find(chain, unique, seen)
 
     def _check_appends(self, appends: tuple[Append, ...]) -> None:

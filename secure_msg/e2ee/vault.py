@@ -1,6 +1,6 @@
 """The vault: wraps of its key, and private files (docs/spec/e2ee.md section 6).
 
-What the files hold is in `e2ee/files`.
+What the files hold: `accountkeys`, `prekeys`, `vaultfiles`, `state`.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""What the vault's files hold: key blobs, contacts, settings (docs/spec/e2ee.md section 6)."""
+"""The file "keys": long-term private keys, each a blob of its own (e2ee.md section 6)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import Annotated
 
 from secure_msg.codec import cbor
-from secure_msg.codec.accounts import AGREEMENT_PUBLIC_SIZE, ID_SIZE, SIGNING_PUBLIC_SIZE
-from secure_msg.codec.schema import Bool, Choice, Fixed, Many, Nested, Text, Uint, record
+from secure_msg.codec.accounts import AGREEMENT_PUBLIC_SIZE, SIGNING_PUBLIC_SIZE
+from secure_msg.codec.schema import Fixed, Many, Nested, Uint, record
 from secure_msg.crypto.aead import AES_256_GCM
 from secure_msg.crypto.agreement import AgreementKey
 from secure_msg.crypto.errors import CryptoError
@@ -18,7 +18,6 @@ from secure_msg.e2ee.errors import AuthenticationFailed, Misuse
 from secure_msg.e2ee.vault import Vault
 
 MAX_GENERATIONS = 16
-MAX_CONTACTS = 5_000
 
 # RFC 8410 section 7: PrivateKeyInfo of a 32-byte key, up to the key itself.
 _PKCS8_ED25519 = bytes.fromhex("302e020100300506032b657004220420")
@@ -58,44 +57,6 @@ class AccountKeys:
     root: Annotated[KeyBlobs2, Nested(KeyBlobs2)]
     root_public: Annotated[bytes, Fixed(SIGNING_PUBLIC_SIZE)]
     generations: Annotated[tuple[Generation, ...], Many(Nested(Generation), MAX_GENERATIONS)]
-
-
-ContactState: TypeAlias = Literal["request", "accepted", "blocked", "deleted"]
-
-
-@record
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """`fingerprint` pins the root; only a change of root warns and blocks."""
-
-    account: Annotated[bytes, Fixed(ID_SIZE)]
-    name: Annotated[str, Text(32)]
-    fingerprint: Annotated[bytes, Fixed(32)]
-    state: Annotated[ContactState, Choice(*get_args(ContactState))]
-    verified: Annotated[bool, Bool()]
-    thread: Annotated[bytes, Fixed(ID_SIZE)]
-    added: Annotated[int, Uint()]
-
-
-@record
-@dataclass(frozen=True, slots=True)
-class Contacts:
-    """The file "contacts"."""
-
-    contacts: Annotated[tuple[Contact, ...], Many(Nested(Contact), MAX_CONTACTS)]
-
-
-@record
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The file "settings": the server's pin, the last checkpoint seen, and preferences."""
-
-    server_fingerprint: Annotated[bytes, Fixed(32)]
-    checkpoint_size: Annotated[int, Uint()]
-    checkpoint_root: Annotated[bytes, Fixed(32)]
-    send_read_marks: Annotated[bool, Bool()]
-    language: Annotated[str, Text(8)]
-    theme: Annotated[str, Text(8)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,11 @@ export interface SendStep {
   readonly messageKey: Uint8Array;
 }
 
+/** A responder cannot send before it has received. */
+export function canSend({ sending, peer }: RatchetState): boolean {
+  return sending !== null || peer !== null;
+}
+
 /** Randomness for a new turn: pair 96, encapsulation 32, opening salt 32; otherwise none. */
 export async function sendStep(state: RatchetState, place: Place, random: RandomBytes): Promise<SendStep> {
   const { state: begun, opening } = state.sending === null ? await beginTurn(state, place, random) : { state, opening: null };

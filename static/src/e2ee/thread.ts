@@ -1,230 +1,321 @@
 /**
- * A direct thread as one member holds it: what is stored of it, sending, and asking for repair
- * (docs/spec/e2ee.md section 5). Receiving is in receive.ts.
+ * A direct thread as one member keeps it: reading its chain (docs/spec/e2ee.md section 5). The server's
+ * lies throw and leave the caller's state as it was; what the peer did wrong in one entry is an event.
+ * Sending is in send.ts, what is kept in state.ts.
  */
 
 import {
-  type AeadName, Envelope, KIND_HANDSHAKE, KIND_MESSAGE, KIND_OPENED, KIND_OPENING, KIND_SESSION_RESET, MAX_RESET_IDS,
-  MESSAGE_ID_SIZE, Opened, SessionReset, TYPE_OPENED, TYPE_SESSION_RESET, readEnvelope,
+  type Envelope, KIND_HANDSHAKE, KIND_MESSAGE, KIND_OPENED, KIND_OPENING, KIND_SESSION_RESET, Opened, OpeningEntry,
+  SessionReset, TYPE_OPENED, TYPE_SESSION_RESET, openingId, readEnvelope, readHandshake, sessionId,
 } from '../codec/messages.ts';
-import { type Infer, MalformedData, bytes, fixed, many, nested, record, uint } from '../codec/schema.ts';
-import { signStatement } from '../codec/statement.ts';
+import { CodecError } from '../codec/errors.ts';
+import { openStatement, unverifiedPayload } from '../codec/statement.ts';
 import { equalBytes } from '../crypto/bytes.ts';
-import type { RandomBytes } from '../crypto/random.ts';
 import { type AccountView, keysOf } from '../ledger/accountchain.ts';
-import { ProofError } from '../ledger/errors.ts';
-import { checkFrontier } from '../ledger/merkle.ts';
-import { type Content, type FindSigner, type Signed, openArchived, sealEnvelope } from './envelope.ts';
-import { Misuse, NeedsAccount, PeerViolation, StaleSession, fromPeer } from './errors.ts';
-import { Session, initiate, newestKeys } from './handshake.ts';
-import type { LocalIdentity, PeerBundle } from './identity.ts';
-import { PendingOpening, sendStep } from './ratchet.ts';
+import { type ChainHeader, type ChainState, checkContent, nextState, readHeader, startChain } from '../ledger/chain.ts';
+import { LedgerError } from '../ledger/errors.ts';
+import { type FindSigner, type OpenedMessage, type Signed, openArchived, openEnvelope, sealedHeader } from './envelope.ts';
+import {
+  AuthenticationFailed, Misuse, NeedsAccount, NeedsOpening, PeerViolation, Replayed, RolledBack, ServerViolation, fromPeer,
+} from './errors.ts';
+import type { ThreadEvent, UndecryptableReason } from './events.ts';
+import { type Session, respond } from './handshake.ts';
+import type { LocalIdentity } from './identity.ts';
+import type { Prekeys } from './prekeys.ts';
+import { type ReceiveStep, receiveStep } from './ratchet.ts';
+import {
+  type ArchiveSegment, MAX_PENDING, MAX_RESETS, type ThreadState, archiveStep, currentSession, sessionOf, withSession,
+} from './state.ts';
 
-export const MAX_SESSIONS = 4;
-export const MAX_PENDING = 8;
-export const MAX_RESETS = 8;
-export const MAX_UNPLACED = 64;
-export const STATE_LIMIT = 1_048_576;
-const MAX_KEPT = 320;
-const ARCHIVE_AT = 256;
-const ARCHIVED_AT_ONCE = 192;
-const NO_SESSION = new Uint8Array(0);
+const RESET_INTERVAL = 3_600_000;
 
-export const ChainPosition = record('ChainPosition', { size: uint(), frontier: many(fixed(32), 53) });
-export type ChainPosition = Infer<typeof ChainPosition>;
-
-/** A message's content key; sequence 0: an own message whose place is not known yet. */
-export const KeptKey = record('KeptKey', { id: fixed(MESSAGE_ID_SIZE), key: fixed(32), sequence: uint() });
-export type KeptKey = Infer<typeof KeptKey>;
-
-export const LastMessage = record('LastMessage', { sequence: uint(), hash: fixed(32) });
-export type LastMessage = Infer<typeof LastMessage>;
-
-export const ResetMark = record('ResetMark', { sequence: uint(), at: uint() });
-export type ResetMark = Infer<typeof ResetMark>;
-
-/** The plaintext of the session file. */
-export const ThreadState = record('ThreadState', {
-  thread: fixed(32),
-  peer: fixed(32),
-  chain: nested(ChainPosition),
-  sessions: many(nested(Session), MAX_SESSIONS),
-  current: bytes(32),
-  pending: many(nested(PendingOpening), MAX_PENDING),
-  kept: many(nested(KeptKey), MAX_KEPT),
-  segments: uint(),
-  lastMessage: nested(LastMessage),
-  peerVersion: uint(),
-  read: uint(),
-  resets: many(nested(ResetMark), MAX_RESETS),
-});
-export type ThreadState = Infer<typeof ThreadState>;
-
-/** The plaintext of one archive file; `first` and `last` are sequences. */
-export const ArchiveSegment = record('ArchiveSegment', {
-  number: uint(),
-  first: uint(),
-  last: uint(),
-  keys: many(nested(KeptKey), ARCHIVE_AT),
-});
-export type ArchiveSegment = Infer<typeof ArchiveSegment>;
-
-export function startThread(thread: Uint8Array, peer: Uint8Array): ThreadState {
-  return {
-    thread, peer, chain: { size: 0, frontier: [] }, sessions: [], current: NO_SESSION, pending: [], kept: [], segments: 0,
-    lastMessage: { sequence: 0, hash: new Uint8Array(32) }, peerVersion: 0, read: 0, resets: [],
-  };
+/** An entry as it is served: header and salt, and the body unless it was erased. */
+export interface ServedEntry {
+  readonly header: Uint8Array;
+  readonly salt: Uint8Array;
+  readonly body: Uint8Array | null;
 }
 
-/** The state of its bytes, with the rules between its fields. Throws MalformedData. */
-export function readThreadState(data: Uint8Array): ThreadState {
-  const state = ThreadState.decode(data, STATE_LIMIT);
-  const links = [state.current, ...state.sessions.map(({ replaces }) => replaces)];
-  if (links.some(({ length }) => length !== 0 && length !== 32)) {
-    throw new MalformedData('ThreadState: a session id is neither empty nor 32 bytes');
+export interface ReceiveContext {
+  readonly own: LocalIdentity;
+  readonly peer: AccountView;
+  readonly prekeys: Prekeys;
+  readonly now: number;
+  /** Both views were just fetched: a generation that they lack does not exist. */
+  readonly refreshed?: boolean;
+  /** After consent to a rollback: own entries below this sequence may be unknown. */
+  readonly unknownOwnBelow?: number;
+}
+
+/** What a receive asks to be saved together: state, prekeys where they changed, each segment. */
+export interface ReceiveResult {
+  readonly state: ThreadState;
+  readonly prekeys: Prekeys;
+  readonly segments: readonly ArchiveSegment[];
+  readonly events: readonly ThreadEvent[];
+}
+
+interface Outcome {
+  readonly state: ThreadState;
+  readonly prekeys?: Prekeys;
+  readonly events: readonly ThreadEvent[];
+}
+
+interface Entry {
+  readonly header: ChainHeader;
+  readonly body: Uint8Array;
+}
+
+/**
+ * The state after these entries, which continue the chain where the state stands. Throws ServerViolation,
+ * RolledBack (an own entry that the state does not know: reload it) or NeedsAccount (fetch, and repeat
+ * with `refreshed`).
+ */
+export async function receive(state: ThreadState, entries: readonly ServedEntry[], context: ReceiveContext): Promise<ReceiveResult> {
+  if (!equalBytes(context.peer.account, state.peer)) throw new Misuse("the view is not this thread's peer's");
+  let result: ReceiveResult = { state, prekeys: context.prekeys, segments: [], events: [] };
+  let chain = startChain(state.thread, { size: state.chain.size, hashes: state.chain.frontier });
+  for (const served of entries) {
+    const { header, next } = followChain(chain, served);
+    const outcome = await receiveEntry(result.state, header, served.body, { ...context, prekeys: result.prekeys });
+    const moved = advance(outcome.state, next, header);
+    const archived = archiveStep(moved);
+    result = {
+      state: archived.state,
+      prekeys: outcome.prekeys ?? result.prekeys,
+      segments: [...result.segments, ...archived.segments],
+      events: [...result.events, ...outcome.events],
+    };
+    chain = next;
   }
+  return result;
+}
+
+function followChain(chain: ChainState, { header: data, salt, body }: ServedEntry): { header: ChainHeader; next: ChainState } {
   try {
-    checkFrontier({ size: state.chain.size, hashes: state.chain.frontier });
+    const header = readHeader(data);
+    const next = nextState(chain, header);
+    if (body !== null) checkContent(header, salt, body);
+    else if (header.kind !== KIND_MESSAGE) throw new ServerViolation('chain: an entry that is not erasable has no body');
+    if ((header.sequence === 0) !== (header.kind === KIND_OPENED)) {
+      throw new ServerViolation('a thread is opened by its entry 0, and by no other');
+    }
+    return { header, next };
   } catch (error) {
-    if (error instanceof ProofError) throw new MalformedData(`ThreadState.chain: ${error.message}`);
+    if (error instanceof LedgerError || error instanceof CodecError) throw new ServerViolation(`chain: ${error.message}`);
     throw error;
   }
-  return state;
 }
 
-/** The session that is sent in, if it is held. */
-export function currentSession(state: ThreadState): Session | null {
-  return findSession(state, state.current);
+function advance(state: ThreadState, { frontier, last }: ChainState, header: ChainHeader): ThreadState {
+  const chain = { size: frontier.size, frontier: frontier.hashes };
+  if (header.kind !== KIND_MESSAGE || last === null) return { ...state, chain };
+  return { ...state, chain, lastMessage: { sequence: header.sequence, hash: last } };
 }
 
-export function findSession(state: ThreadState, id: Uint8Array): Session | null {
-  return state.sessions.find((session) => equalBytes(session.id, id)) ?? null;
-}
+type Handler = (state: ThreadState, entry: Entry, context: ReceiveContext) => Promise<Outcome>;
 
-/** With `session` in the place of its older self, or added; for a fifth the oldest that is not current goes. */
-export function keepSession(state: ThreadState, session: Session): ThreadState {
-  if (findSession(state, session.id) !== null) {
-    return { ...state, sessions: state.sessions.map((one) => (equalBytes(one.id, session.id) ? session : one)) };
+const HANDLERS: ReadonlyMap<string, Handler> = new Map([
+  [KIND_OPENED, receiveOpened],
+  [KIND_HANDSHAKE, receiveHandshake],
+  [KIND_OPENING, receiveOpening],
+  [KIND_SESSION_RESET, receiveReset],
+]);
+
+async function receiveEntry(state: ThreadState, header: ChainHeader, body: Uint8Array | null, context: ReceiveContext): Promise<Outcome> {
+  if (header.kind === KIND_MESSAGE) return receiveMessage(state, header, body, context);
+  const handler = HANDLERS.get(header.kind);
+  if (handler === undefined || body === null) return refused(state, header, 'an unknown kind');
+  try {
+    return await handler(state, { header, body }, context);
+  } catch (error) {
+    if (!isEvent(error, context)) throw error;
+    return refused(state, header, error.rule);
   }
-  const sessions = [...state.sessions, session];
-  if (sessions.length <= MAX_SESSIONS) return { ...state, sessions };
-  const gone = sessions.find(({ id }) => !equalBytes(id, state.current));
-  return { ...state, sessions: sessions.filter((one) => one !== gone) };
 }
 
-export interface Append {
-  readonly kind: string;
-  readonly body: Uint8Array;
-  /** The chain size that the append insists on; null for any. */
-  readonly expected: number | null;
+function refused(state: ThreadState, header: ChainHeader, rule: string): Outcome {
+  return { state, events: [{ kind: 'Refused', sequence: header.sequence, entryKind: header.kind, rule }] };
 }
 
-export interface SendContext {
-  readonly own: LocalIdentity;
-  /** The peer's bundle, for a new session; null where the caller expects to have one. */
-  readonly bundle: PeerBundle | null;
-  /** Begin a new session although there is one. */
-  readonly renew?: boolean;
-  readonly aead?: AeadName;
-  /** The version that the session file gets by the same transaction. */
-  readonly sessionVersion: number;
-  readonly checkpoint: { readonly size: number; readonly root: Uint8Array };
-  readonly now: number;
-  readonly random: RandomBytes;
+/** Whether an error is what one entry's author did wrong, and not a reason to stop. */
+function isEvent(error: unknown, context: ReceiveContext): error is PeerViolation | AuthenticationFailed | NeedsAccount {
+  if (error instanceof NeedsAccount) return context.refreshed === true;
+  return error instanceof PeerViolation || error instanceof AuthenticationFailed;
 }
 
-/** What a send asks of one transaction: these appends, the put of `state`, and of each segment. */
-export interface Sent {
-  readonly state: ThreadState;
-  readonly appends: readonly Append[];
-  readonly segments: readonly ArchiveSegment[];
-  readonly id: Uint8Array;
-  readonly contentKey: Uint8Array;
-}
-
-/** Throws StaleSession when a new session is due and no bundle is given; Misuse when 64 messages have no place yet. */
-export async function send(state: ThreadState, content: Content, context: SendContext): Promise<Sent> {
-  if (state.kept.filter(({ sequence }) => sequence === 0).length >= MAX_UNPLACED) {
-    throw new Misuse('too many own messages without a place');
+async function receiveOpened(state: ThreadState, { header, body }: Entry, { own, peer }: ReceiveContext): Promise<Outcome> {
+  const claimed = await fromPeer('opened', () => Opened.decode(unverifiedPayload(body)));
+  const opener = memberView(claimed.opener, own.view, peer);
+  const signer = signerOf(opener)(claimed.generation);
+  await fromPeer('opened', () => openStatement(signer, TYPE_OPENED, body));
+  const other = opener === peer ? own.view : peer;
+  if (!equalBytes(claimed.thread, state.thread) || !equalBytes(claimed.peer, other.account)) {
+    throw new PeerViolation('opened: of another thread or other members');
   }
-  const begun = await sendingSession(state, context);
-  const working = newestKeys(context.own);
-  const place = { thread: state.thread, session: begun.session.id, author: context.own.view.account };
-  const step = await sendStep(begun.session.ratchet, place, context.random);
-  const message = await sealEnvelope({
-    place,
-    confirm: begun.session.confirm,
-    seen: state.chain.size,
-    aead: context.aead ?? 'AES-256-GCM',
-    signer: working.signing,
-    signed: signedOf(state, content, working.generation, context),
-  }, step, context.random);
-  const appends = [...begun.appends];
-  if (step.opening !== null) appends.push({ kind: KIND_OPENING, body: step.opening, expected: null });
-  appends.push({ kind: KIND_MESSAGE, body: message.body, expected: null });
-  const kept = [...state.kept, { id: message.id, key: message.contentKey, sequence: 0 }];
-  const moved = keepSession({ ...begun.state, kept }, { ...begun.session, ratchet: step.state });
-  return { ...archive(moved), appends, id: message.id, contentKey: message.contentKey };
+  return { state, events: [{ kind: 'ThreadOpened', sequence: header.sequence, opener: opener.account }] };
 }
 
-function signedOf(state: ThreadState, content: Content, generation: number, { now, sessionVersion, checkpoint }: SendContext): Signed {
-  return {
-    generation,
-    time: now,
-    previousSequence: state.lastMessage.sequence,
-    previous: state.lastMessage.hash,
-    sessionVersion,
-    checkpointSize: checkpoint.size,
-    checkpointRoot: checkpoint.root,
-    content,
-  };
+async function receiveHandshake(state: ThreadState, { header, body }: Entry, context: ReceiveContext): Promise<Outcome> {
+  const handshake = await fromPeer('handshake', () => readHandshake(body));
+  const id = sessionId(body);
+  const held = sessionOf(state, id) !== null;
+  if (equalBytes(handshake.initiator, context.own.view.account)) {
+    if (held) return { state, events: [] };
+    checkKnown(header.sequence, context);
+    return { state: follows(state, handshake.replaces, id), events: [] };
+  }
+  const moved = follows(state, handshake.replaces, id);
+  try {
+    checkReplaces(state, handshake.replaces, held);
+    const { session, prekeys } = await respond(context.own, context.prekeys, context.peer, state.thread, body);
+    return { state: withSession(moved, session), prekeys, events: [started(header.sequence, session)] };
+  } catch (error) {
+    if (!isEvent(error, context)) throw error;
+    return refused(moved, header, error.rule);
+  }
 }
 
-interface Begun {
-  readonly state: ThreadState;
-  readonly session: Session;
-  readonly appends: readonly Append[];
+/** `current` follows the thread's register on the server. */
+function follows(state: ThreadState, replaces: Uint8Array, id: Uint8Array): ThreadState {
+  return equalBytes(replaces, state.current) ? { ...state, current: id } : state;
 }
 
-async function sendingSession(state: ThreadState, context: SendContext): Promise<Begun> {
+function checkReplaces(state: ThreadState, replaces: Uint8Array, held: boolean): void {
+  if (held) throw new Replayed('handshake: seen before');
+  if (equalBytes(replaces, state.current)) return;
   const current = currentSession(state);
-  if (current !== null && current.ratchet.peer !== null && context.renew !== true) return { state, session: current, appends: [] };
-  const { own, bundle, now, random } = context;
-  if (bundle === null) throw new StaleSession("a new session needs the peer's bundle");
-  if (!equalBytes(bundle.view.account, state.peer)) throw new Misuse("the bundle is not this thread's peer's");
-  const opened = state.chain.size === 0 && state.current.length === 0 ? [await openedEntry(state, own, now)] : [];
-  const { body, session } = await initiate(own, { thread: state.thread, replaces: state.current, bundle, now }, random);
-  const appends = [...opened, { kind: KIND_HANDSHAKE, body, expected: null }];
-  return { state: keepSession({ ...state, current: session.id }, session), session, appends };
+  if (current === null || !equalBytes(replaces, current.replaces)) {
+    throw new PeerViolation('handshake: does not replace the current session');
+  }
 }
 
-async function openedEntry({ thread, peer }: ThreadState, own: LocalIdentity, now: number): Promise<Append> {
-  const { signing, generation } = newestKeys(own);
-  const payload = Opened.encode({ thread, opener: own.view.account, peer, generation, created: now });
-  return { kind: KIND_OPENED, body: await signStatement(signing, TYPE_OPENED, payload), expected: 0 };
+function started(sequence: number, { id, initiated, lastResort, created }: Session): ThreadEvent {
+  return { kind: 'SessionStarted', sequence, session: id, initiated, lastResort, created };
 }
 
-/** Moves the oldest keys out when 256 have their place; the segments belong into the same transaction. */
-export function archive(state: ThreadState): { readonly state: ThreadState; readonly segments: readonly ArchiveSegment[] } {
-  const placed = state.kept.filter(({ sequence }) => sequence > 0);
-  if (placed.length < ARCHIVE_AT) return { state, segments: [] };
-  const keys = placed.sort((a, b) => a.sequence - b.sequence).slice(0, ARCHIVED_AT_ONCE);
-  const segment = { number: state.segments, first: keys[0]!.sequence, last: keys.at(-1)!.sequence, keys };
-  const kept = state.kept.filter((one) => !keys.includes(one));
-  return { state: { ...state, kept, segments: state.segments + 1 }, segments: [segment] };
+/** RolledBack for an own entry that this state should know. */
+function checkKnown(sequence: number, { unknownOwnBelow = 0 }: ReceiveContext): void {
+  if (sequence >= unknownOwnBelow) throw new RolledBack('an own entry that the session file does not know');
+}
+
+async function receiveOpening(state: ThreadState, { body }: Entry, { own, peer }: ReceiveContext): Promise<Outcome> {
+  const opening = await fromPeer('opening', () => OpeningEntry.decode(body));
+  if (memberView(opening.author, own.view, peer) === own.view) return { state, events: [] };
+  const { session, salt, sealed } = opening;
+  const pending = [...state.pending, { id: openingId(body), session, salt, sealed }].slice(-MAX_PENDING);
+  return { state: { ...state, pending }, events: [] };
+}
+
+async function receiveReset(state: ThreadState, { header, body }: Entry, { own, peer, now }: ReceiveContext): Promise<Outcome> {
+  const claimed = await fromPeer('session-reset', () => SessionReset.decode(unverifiedPayload(body)));
+  const author = memberView(claimed.author, own.view, peer);
+  const signer = signerOf(author)(claimed.generation);
+  await fromPeer('session-reset', () => openStatement(signer, TYPE_SESSION_RESET, body));
+  if (!equalBytes(claimed.thread, state.thread)) throw new PeerViolation('session-reset: of another thread');
+  if (author === own.view) return { state, events: [] };
+  if (state.resets.some(({ at }) => at > now - RESET_INTERVAL)) throw new PeerViolation('session-reset: more than one an hour');
+  const resets = [...state.resets, { sequence: header.sequence, at: now }].slice(-MAX_RESETS);
+  const { session, ids } = claimed;
+  return { state: { ...state, resets }, events: [{ kind: 'ResetAsked', sequence: header.sequence, session, ids }] };
+}
+
+async function receiveMessage(state: ThreadState, header: ChainHeader, body: Uint8Array | null, context: ReceiveContext): Promise<Outcome> {
+  if (body === null) return undecryptable(state, header, null, 'erased');
+  const envelope = readOrNull(body);
+  if (envelope === null) return undecryptable(state, header, null, 'malformed');
+  const { id, author } = envelope;
+  if (equalBytes(author.account, context.own.view.account)) return receiveOwn(state, header, envelope, context);
+  if (!equalBytes(author.account, state.peer)) return undecryptable(state, header, id, 'author');
+  const session = sessionOf(state, envelope.session);
+  if (session === null) return undecryptable(state, header, id, 'session');
+  try {
+    return await receivePeers(state, header, envelope, session, context);
+  } catch (error) {
+    if (error instanceof NeedsOpening) return undecryptable(state, header, id, 'opening');
+    if (!isEvent(error, context)) throw error;
+    return undecryptable(state, header, id, reasonOf(error));
+  }
+}
+
+function readOrNull(body: Uint8Array): Envelope | null {
+  try {
+    return readEnvelope(body);
+  } catch (error) {
+    if (error instanceof CodecError) return null;
+    throw error;
+  }
+}
+
+function reasonOf(error: PeerViolation | AuthenticationFailed | NeedsAccount): UndecryptableReason {
+  if (error instanceof Replayed) return 'replayed';
+  return error instanceof AuthenticationFailed ? 'forged' : 'rules';
+}
+
+function undecryptable(state: ThreadState, { sequence }: ChainHeader, id: Uint8Array | null, reason: UndecryptableReason): Outcome {
+  return { state, events: [{ kind: 'Undecryptable', sequence, id, reason }] };
+}
+
+async function receiveOwn(state: ThreadState, header: ChainHeader, envelope: Envelope, context: ReceiveContext): Promise<Outcome> {
+  const { sequence } = header;
+  const { id } = envelope;
+  const mine = state.kept.find((one) => equalBytes(one.id, id));
+  if (mine === undefined) {
+    checkKnown(sequence, context);
+    return undecryptable(state, header, id, 'session');
+  }
+  if (mine.sequence !== 0) return undecryptable(state, header, id, 'rules');
+  try {
+    const { time, content } = await openArchived(envelope, state.thread, mine.key, signerOf(context.own.view));
+    const kept = state.kept.map((one) => (one === mine ? { ...mine, sequence } : one));
+    return { state: { ...state, kept }, events: [{ kind: 'OwnMessage', sequence, id, time, content }] };
+  } catch (error) {
+    if (!isEvent(error, context)) throw error;
+    return undecryptable(state, header, id, reasonOf(error));
+  }
+}
+
+async function receivePeers(state: ThreadState, header: ChainHeader, envelope: Envelope, session: Session, context: ReceiveContext): Promise<Outcome> {
+  if (hasKept(state, envelope.id)) throw new PeerViolation('message: an id that was used before');
+  const step = await receiveStep(session.ratchet, sealedHeader(envelope, state.thread), state.pending, context.now);
+  const opened = await openEnvelope(envelope, state.thread, session.confirm, step.messageKey, signerOf(context.peer));
+  checkClaims(state, header.sequence, envelope, opened);
+  const kept = [...state.kept, { id: envelope.id, key: opened.contentKey, sequence: header.sequence }];
+  const pending = state.pending.filter(({ id }) => step.opening === null || !equalBytes(id, step.opening));
+  const peerVersion = Math.max(state.peerVersion, opened.signed.sessionVersion);
+  const next = withSession({ ...state, kept, pending, peerVersion }, { ...session, ratchet: step.state });
+  return { state: next, events: receivedEvents(state, header, envelope, step, opened) };
+}
+
+function hasKept(state: ThreadState, id: Uint8Array): boolean {
+  return state.kept.some((one) => equalBytes(one.id, id));
+}
+
+/** What the author says of the thread must agree with the chain as this side sees it. */
+function checkClaims(state: ThreadState, sequence: number, envelope: Envelope, { signed }: OpenedMessage): void {
+  const { previousSequence, previous, content } = signed;
+  const last = state.lastMessage;
+  if (envelope.seen > sequence) throw new PeerViolation('message: has seen more than there is');
+  if (previousSequence > last.sequence || (previousSequence === last.sequence && !equalBytes(previous, last.hash))) {
+    throw new PeerViolation('message: its predecessor is another one');
+  }
+  if (content.kind === 'resent' && hasKept(state, content.id)) throw new PeerViolation('message: resends what was read');
+}
+
+function receivedEvents(state: ThreadState, { sequence }: ChainHeader, envelope: Envelope, step: ReceiveStep, { signed }: OpenedMessage): ThreadEvent[] {
+  const { time, content, sessionVersion, checkpointSize, checkpointRoot } = signed;
+  const author = envelope.author.account;
+  const received: ThreadEvent = {
+    kind: 'Received', sequence, id: envelope.id, author, time, content, sessionVersion, gap: step.gap,
+    turn: step.header.turn, count: step.header.count, checkpoint: { size: checkpointSize, root: checkpointRoot },
+  };
+  if (sessionVersion > state.peerVersion) return [received];
+  return [received, { kind: 'FolderRolledBack', sequence, author }];
 }
 
 /** Gives up all sessions, after a rollback to which the user consented: the next send begins a new one. */
 export function abandon(state: ThreadState): ThreadState {
   return { ...state, sessions: [], pending: [] };
-}
-
-/** The entry that asks the peer for a new session, and for these messages again. */
-export async function askReset(state: ThreadState, own: LocalIdentity, session: Uint8Array, ids: readonly Uint8Array[], now: number): Promise<Append> {
-  if (ids.length > MAX_RESET_IDS) throw new Misuse(`at most ${MAX_RESET_IDS} messages are asked for at once`);
-  const { signing, generation } = newestKeys(own);
-  const payload = SessionReset.encode({ thread: state.thread, author: own.view.account, session, generation, ids, created: now });
-  return { kind: KIND_SESSION_RESET, body: await signStatement(signing, TYPE_SESSION_RESET, payload), expected: null };
 }
 
 /** Finds a member's working key by generation; NeedsAccount for one that the view lacks. */

@@ -8,9 +8,9 @@ const common = { bundle: true, format: 'esm', target: 'es2022', legalComments: '
 if (tests) {
   rmSync('build/tests', { recursive: true, force: true });
   const entryPoints = readdirSync('tests/ts', { recursive: true })
-    .filter((name) => name.endsWith('.test.ts'))
+    .filter((name) => name.endsWith('.test.ts') || name === 'interop/peer.ts')
     .map((name) => `tests/ts/${name}`);
-  await build({ ...common, entryPoints, outdir: 'build/tests', platform: 'node', outExtension: { '.js': '.mjs' },
+  await build({ ...common, entryPoints, outbase: 'tests/ts', outdir: 'build/tests', platform: 'node', outExtension: { '.js': '.mjs' },
     banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" } });
 } else {
   rmSync('static/dist', { recursive: true, force: true });

@@ -125,6 +125,8 @@ class ThreadRules:
         envelope = read_envelope(wire.body)
         self._require_author(envelope.author.account)
         self._require_session(envelope.session)
+        if not any(envelope.id):
+            raise Malformed("id")
         return self._append(wire, erasable=True, unique=envelope.id, seen=envelope.seen)
 
     def _reset(self, wire: WireAppend) -> Append:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from secure_msg.codec.errors import CodecError
 from secure_msg.codec.http import (
     PlacedEntry,
+    PutFile,
     TransactRequest,
     TransactResult,
     WireAppend,
@@ -34,6 +35,7 @@ from secure_msg.messages.port import (
     Announcer,
     Appended,
     FolderChanged,
+    MarkMoved,
 )
 from secure_msg.messages.rules import Place, ThreadRules
 from secure_msg.messages.threads import Threads
@@ -47,6 +49,7 @@ class _Planned:
 
     transaction: Transaction
     places: dict[bytes, Place]
+    marks: tuple[MarkMoved, ...]
     rebased: bool
 
 
@@ -78,6 +81,13 @@ class Transact:
             self._announcer.announce(self._note(caller, planned, committed), origin)
         return self._result(committed)
 
+    def folder_changed(
+        self, caller: bytes, files: tuple[PutFile, ...], versions: tuple[int, ...]
+    ) -> None:
+        """Announce files that the accounts room committed with a new credential."""
+        changed = self._follow(caller, _puts(caller, files), versions)
+        self._announcer.announce(changed, None)
+
     def _commit(self, caller: bytes, request: TransactRequest) -> tuple[_Planned, Committed]:
         for tries_left in reversed(range(MAX_TRIES)):
             planned = self._plan(caller, request)
@@ -105,10 +115,7 @@ class Transact:
                 places[wire.chain] = self._place(caller, wire)
                 rules[wire.chain] = ThreadRules(places[wire.chain], self._accounts)
             rules[wire.chain].add(wire)
-        puts = tuple(
-            Put(caller, put.path, put.expected, None if put.delete else put.blob)
-            for put in request.puts
-        )
+        puts = _puts(caller, request.puts)
         self._folders.check(caller, puts)
         appends, rebased = self._own(caller, own)
         parts = [part.checked() for part in rules.values()]
@@ -118,7 +125,8 @@ class Transact:
             **{thread: iter(p.appends) for thread, p in zip(rules, parts, strict=True)},
         }
         in_order = tuple(next(by_chain[wire.chain]) for wire in request.appends)
-        return _Planned(Transaction(in_order, puts, registers), places, rebased)
+        marks = moved_marks(self._threads, caller, puts)
+        return _Planned(Transaction(in_order, puts, registers), places, marks, rebased)
 
     def _place(self, caller: bytes, first: WireAppend) -> Place:
         """Raises NotFound for all that is not the caller's thread, there or not."""
@@ -157,17 +165,21 @@ class Transact:
                 members = self._members(places[placed.chain])
                 self._threads.committed(placed, members)
                 by_thread.setdefault(placed.chain, []).append(placed.sequence)
-        puts = planned.transaction.puts
-        self._folders.committed(caller, puts)
         appended = [
             Appended(thread, self._members(places[thread]), min(at), max(at))
             for thread, at in by_thread.items()
         ]
-        changed = [
+        changed = self._follow(caller, planned.transaction.puts, done.versions)
+        return [*appended, *changed, *planned.marks]
+
+    def _follow(
+        self, caller: bytes, puts: tuple[Put, ...], versions: tuple[int, ...]
+    ) -> list[FolderChanged]:
+        self._folders.committed(caller, puts)
+        return [
             FolderChanged(caller, put.path, version, len(put.blob or b""))
-            for put, version in zip(puts, done.versions, strict=True)
+            for put, version in zip(puts, versions, strict=True)
         ]
-        return [*appended, *changed, *moved_marks(self._threads, caller, puts)]
 
     def _members(self, place: Place) -> tuple[bytes, bytes]:
         return self._threads.members(place.thread) or (place.sender, place.peer)
@@ -177,3 +189,9 @@ class Transact:
         receipt = None if last is None else self._store.receipt(last.chain, last.sequence)
         entries = tuple(PlacedEntry(placed.chain, placed.header) for placed in done.placed)
         return TransactResult(entries, done.versions, done.repeat, receipt)
+
+
+def _puts(account: bytes, files: tuple[PutFile, ...]) -> tuple[Put, ...]:
+    return tuple(
+        Put(account, file.path, file.expected, None if file.delete else file.blob) for file in files
+    )

@@ -1,0 +1,38 @@
+"""Routes of docs/spec/http.md, "Ledger and operation"."""
+
+from __future__ import annotations
+
+import re
+
+from flask import Blueprint, Response, jsonify
+
+from secure_msg.web.errors import WebProblem
+from secure_msg.web.services import services
+
+# C2SP tlog-tiles: groups of three digits, all but the last with an x; partial ones end in .p/<W>.
+_TILE = re.compile(r"(entries|[0-9]|[1-5][0-9])/(x[0-9]{3}/){0,5}[0-9]{3}(\.p/[1-9][0-9]{0,2})?")
+_FOREVER = "public, max-age=31536000, immutable"
+
+routes = Blueprint("operation", __name__)
+
+
+@routes.get("/checkpoint")
+def checkpoint() -> Response:
+    return Response(services().store.checkpoint(), content_type="text/plain; charset=utf-8")
+
+
+@routes.get("/tile/<path:path>")
+def tile(path: str) -> Response:
+    found = services().store.ledger_file(f"tile/{path}") if _TILE.fullmatch(path) else None
+    if found is None:
+        raise WebProblem("not-found")
+    response = Response(found, content_type="application/octet-stream")
+    response.headers["Cache-Control"] = _FOREVER
+    return response
+
+
+@routes.get("/healthz")
+def health() -> Response:
+    found = services()
+    status = "ok" if found.writable() else "read-only"
+    return jsonify(status=status, version=found.server.version)

@@ -1,0 +1,83 @@
+"""gunicorn's gevent worker, with our answers to what is no HTTP, our logs and a quick ending."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import gevent
+from gunicorn.glogging import Logger
+from gunicorn.http.errors import (
+    InvalidResponseHeader,
+    InvalidResponseHeaderName,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+)
+from gunicorn.workers.ggevent import GeventWorker
+
+from secure_msg.web.errors import Problem, log_failure
+from secure_msg.web.outer import secured
+from secure_msg.web.realtime import EXTENSION, Realtime
+
+SEND_SECONDS = 5.0
+
+
+class Worker(GeventWorker):  # type: ignore[misc]
+    def handle_exit(self, sig: Any, frame: Any) -> None:
+        """SIGTERM: open sockets would keep the worker until its grace ends, so they end now."""
+        super().handle_exit(sig, frame)
+        live = self.wsgi.extensions.get(EXTENSION) if self.wsgi is not None else None
+        if isinstance(live, Realtime):
+            gevent.spawn(live.close_all)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answers what never reached the application; nothing of it is repeated."""
+        response = unparsed(exc)
+        try:
+            with gevent.Timeout(SEND_SECONDS, False):
+                client.sendall(response)
+        except OSError:
+            return
+
+
+class QuietLogger(Logger):  # type: ignore[misc]
+    """gunicorn's own events, through the one formatter of the root logger."""
+
+    def setup(self, cfg: Any) -> None:
+        self.error_log = logging.getLogger("gunicorn.error")
+        self.error_log.handlers[:] = []
+        self.error_log.propagate = True
+        self.access_log = logging.getLogger("gunicorn.access")
+        self.access_log.disabled = True
+
+    def reopen_files(self) -> None:
+        return
+
+
+def unparsed(error: BaseException) -> bytes:
+    """The response to a request that gunicorn could not read."""
+    problem, status = _problem(error)
+    body = problem.body()
+    headers = [
+        ("Content-Type", "application/problem+json"),
+        ("Content-Length", str(len(body))),
+        ("Connection", "close"),
+    ]
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}"]
+    lines.extend(f"{name}: {value}" for name, value in secured(headers, https=False))
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def _problem(error: BaseException) -> tuple[Problem, HTTPStatus]:
+    if isinstance(error, LimitRequestLine):
+        return Problem("malformed", "line"), HTTPStatus.REQUEST_URI_TOO_LONG
+    if isinstance(error, LimitRequestHeaders):
+        return Problem("malformed", "headers"), HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    own_fault = isinstance(error, InvalidResponseHeader | InvalidResponseHeaderName)
+    if isinstance(error, ParseException) and not own_fault:
+        return Problem("malformed"), HTTPStatus.BAD_REQUEST
+    if isinstance(error, Exception):
+        log_failure(error)
+    return Problem("internal"), HTTPStatus.INTERNAL_SERVER_ERROR

@@ -54,6 +54,8 @@ export interface SealRequest {
   readonly seen: number;
   readonly aead: AeadName;
   readonly signer: SigningKey;
+  /** Null: a fresh one is drawn. */
+  readonly id: Uint8Array | null;
   readonly signed: Signed;
 }
 
@@ -64,10 +66,11 @@ export interface SealedMessage {
   readonly body: Uint8Array;
 }
 
-/** Seals under a step of the ratchet. Randomness: id 16, salt 32, content key 32. */
+/** Seals under a step of the ratchet. Randomness: id 16 unless one is given, salt 32, content key 32. */
 export async function sealEnvelope(request: SealRequest, step: SendStep, random: RandomBytes): Promise<SealedMessage> {
   const { place, confirm, seen, aead } = request;
-  const [id, salt, contentKey] = [random(MESSAGE_ID_SIZE), random(SALT_SIZE), random(CONTENT_KEY_SIZE)];
+  const id = request.id ?? random(MESSAGE_ID_SIZE);
+  const [salt, contentKey] = [random(SALT_SIZE), random(CONTENT_KEY_SIZE)];
   const header = await sealHeader(step.header, step.headerKey, salt, headerAd(place, id));
   const author: Author = { kind: 'member', account: place.author };
   const open = { suite: 'SM1', author, session: place.session, id, seen, salt, aead, header } as const;

@@ -29,6 +29,8 @@ export interface SendContext {
   readonly bundle: PeerBundle | null;
   /** Begin a new session although there is one. */
   readonly renew?: boolean;
+  /** The id of an earlier try of the same message; otherwise a fresh one is drawn. */
+  readonly id?: Uint8Array;
   readonly aead?: AeadName;
   /** The version that the session file gets by the same transaction. */
   readonly sessionVersion: number;
@@ -67,6 +69,7 @@ export async function send(state: ThreadState, content: Content, context: SendCo
     seen: state.chain.size,
     aead: context.aead ?? 'AES-256-GCM',
     signer: working.signing,
+    id: context.id ?? null,
     signed: signedOf(state, content, working.generation, context),
   }, step, context.random);
   const appends = [...begun.appends];

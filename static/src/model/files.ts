@@ -1,19 +1,18 @@
 /** The private folder: files by label, encrypted here, replaced by compare-and-swap, never older than seen. */
 
 import type { RecordType } from '../codec/schema.ts';
-import { toHex } from '../crypto/bytes.ts';
 import { systemRandom } from '../crypto/random.ts';
 import { RolledBack } from '../e2ee/errors.ts';
 import { type Vault, filePath, openFile, sealFile } from '../e2ee/vault.ts';
 import { FILE_LIMIT } from '../e2ee/vaultfiles.ts';
 import { RequestRefused } from '../net/errors.ts';
-import type { Http } from '../net/http.ts';
-import { PrivateBlob, type PutFile } from '../net/records.ts';
-import type { Device } from './device.ts';
+import type { PutFile } from '../net/records.ts';
+import type { ServedFolder } from './rawfolder.ts';
 import type { Transactor } from './transactor.ts';
 
 const EMPTY = new Uint8Array(0);
 const MOST_TRIES = 8;
+const NOTHING: StoredFile = { version: 0, data: null };
 
 /** `data` is null and `version` 0 when there is no such file. */
 export interface StoredFile {
@@ -27,13 +26,11 @@ export function isConflict(error: unknown): error is RequestRefused {
 }
 
 export class PrivateFolder {
-  readonly #http: Http;
-  readonly #device: Device;
+  readonly #served: ServedFolder;
   readonly vault: Vault;
 
-  constructor(http: Http, device: Device, vault: Vault) {
-    this.#http = http;
-    this.#device = device;
+  constructor(served: ServedFolder, vault: Vault) {
+    this.#served = served;
     this.vault = vault;
   }
 
@@ -41,32 +38,17 @@ export class PrivateFolder {
     return filePath(this.vault, label);
   }
 
+  /** Throws RolledBack when this browser has seen a newer version, or when a file that it saw is gone. */
   async read(label: string): Promise<StoredFile> {
     const path = await this.path(label);
-    const stored = await this.raw(path);
-    if (stored.data === null) return stored;
-    return { version: stored.version, data: await openFile(this.vault, path, stored.version, stored.data) };
+    const stored = await this.#served.read(path);
+    if (stored === null) return NOTHING;
+    return { version: stored.version, data: await openFile(this.vault, path, stored.version, stored.blob) };
   }
 
-  /** The blob as it is stored. Throws RolledBack when this browser has seen a newer version. */
-  async raw(path: Uint8Array): Promise<StoredFile> {
-    const hex = toHex(path);
-    const stored = await this.#fetch(hex);
-    if (stored.version < (await this.#device.seenVersion(hex))) {
-      throw new RolledBack('a private file is older than this browser has seen it');
-    }
-    await this.#device.noteVersion(hex, stored.version);
-    return stored;
-  }
-
-  async #fetch(hex: string): Promise<StoredFile> {
-    try {
-      const { version, blob } = await this.#http.getRecord(`/api/private/${hex}`, PrivateBlob);
-      return { version, data: blob };
-    } catch (error) {
-      if (error instanceof RequestRefused && error.status === 404) return { version: 0, data: null };
-      throw error;
-    }
+  /** The version at which a file of a well-known path stands; 0 if there is none. */
+  async versionAt(path: Uint8Array): Promise<number> {
+    return (await this.#served.read(path))?.version ?? 0;
   }
 
   async put(label: string, data: Uint8Array, expected: number): Promise<PutFile> {
@@ -80,10 +62,8 @@ export class PrivateFolder {
   }
 
   /** What a committed transaction made current. */
-  async noteCommitted(puts: readonly PutFile[]): Promise<void> {
-    for (const put of puts) {
-      await this.#device.noteVersion(toHex(put.path), put.delete ? 0 : put.expected + 1);
-    }
+  noteCommitted(puts: readonly PutFile[]): Promise<void> {
+    return this.#served.noteCommitted(puts.filter((put) => !put.delete));
   }
 }
 

@@ -11,6 +11,8 @@ export interface Unsent {
   readonly written: number;
   /** Null while it is still being tried. */
   readonly failure: AppErrorKind | null;
+  /** The message that this one repeats, because the other side could not read it. */
+  readonly resends?: string;
 }
 
 const UNSENT = 'unsent/';

@@ -1,0 +1,142 @@
+/** What one conversation shows, in order: opened messages by their ids, and notices in their places. */
+
+import { toHex } from '../crypto/bytes.ts';
+import type { Content } from '../e2ee/envelope.ts';
+import type { ThreadEvent } from '../e2ee/events.ts';
+import type { MessageStatus, TimelineItem } from './api.ts';
+import type { Unsent } from './outbox.ts';
+
+/** One opened message. `key` is what it shows under: its id, or that of the message it repeats. */
+export interface Shown {
+  readonly key: string;
+  readonly id: string;
+  /** 0: own, and its place is not known yet. */
+  readonly sequence: number;
+  readonly mine: boolean;
+  readonly text: string;
+  readonly time: number;
+  readonly resent: boolean;
+  readonly turn: number | null;
+  readonly count: number | null;
+}
+
+type Notice = Exclude<TimelineItem, { kind: 'message' }> & { readonly sequence: number };
+
+const TIE: Readonly<Record<TimelineItem['kind'], number>> = { session: 0, 'rolled-back': 1, gap: 2, undecryptable: 3, message: 4 };
+
+export function contentOf(content: Content, id: Uint8Array): { key: string; text: string; resent: boolean } {
+  if (content.kind === 'resent') return { key: toHex(content.id), text: content.text, resent: true };
+  return { key: toHex(id), text: content.text, resent: false };
+}
+
+export class Timeline {
+  readonly #messages = new Map<string, Shown>();
+  readonly #notices = new Map<string, Notice>();
+  /** First sequence from which everything is here. */
+  loadedFrom = Number.POSITIVE_INFINITY;
+
+  has(id: string): boolean {
+    return [...this.#messages.values()].some((shown) => shown.id === id);
+  }
+
+  get(key: string): Shown | null {
+    return this.#messages.get(key) ?? null;
+  }
+
+  show(message: Shown): void {
+    const before = this.#messages.get(message.key);
+    // A repeat never hides what was readable at first.
+    if (before !== undefined && before.id !== message.id && !before.resent) return;
+    this.#messages.set(message.key, message);
+    this.#notices.delete(`undecryptable/${message.key}`);
+  }
+
+  /** An own message got its place. */
+  place(id: string, sequence: number): void {
+    const shown = this.#messages.get(id);
+    if (shown !== undefined && shown.sequence !== sequence) this.#messages.set(id, { ...shown, sequence });
+  }
+
+  notice(notice: Notice): void {
+    if (notice.kind === 'undecryptable' && this.#messages.has(notice.key.slice('undecryptable/'.length))) return;
+    this.#notices.set(notice.key, notice);
+  }
+
+  asked(key: string): void {
+    const notice = this.#notices.get(key);
+    if (notice?.kind === 'undecryptable') this.#notices.set(key, { ...notice, asked: true });
+  }
+
+  /** Takes up what a receive told. */
+  take(event: ThreadEvent, time: number): void {
+    const { sequence } = event;
+    if (event.kind === 'Received') {
+      const { key, text, resent } = contentOf(event.content, event.id);
+      const { turn, count } = event;
+      this.show({ key, id: toHex(event.id), sequence, mine: false, text, time: event.time, resent, turn, count });
+      if (event.gap > 0) this.notice({ kind: 'gap', key: `gap/${sequence}`, sequence, time: event.time, count: event.gap });
+    } else if (event.kind === 'OwnMessage') {
+      const { key, text, resent } = contentOf(event.content, event.id);
+      this.show({ key, id: toHex(event.id), sequence, mine: true, text, time: event.time, resent, turn: null, count: null });
+    } else if (event.kind === 'Undecryptable' && event.reason !== 'erased') {
+      const id = event.id === null ? String(sequence) : toHex(event.id);
+      this.notice({ kind: 'undecryptable', key: `undecryptable/${id}`, sequence, time, asked: false });
+    } else if (event.kind === 'FolderRolledBack') {
+      this.notice({ kind: 'rolled-back', key: `rolled-back/${sequence}`, sequence, time, whose: 'peer' });
+    }
+  }
+
+  /** Sequences of the other side's messages after `read`, oldest first. */
+  unreadAfter(read: number): readonly Shown[] {
+    return [...this.#messages.values()]
+      .filter((shown) => !shown.mine && shown.sequence > read)
+      .sort((a, b) => a.sequence - b.sequence);
+  }
+
+  get latest(): Shown | null {
+    let latest: Shown | null = null;
+    for (const shown of this.#messages.values()) {
+      if (latest === null || rank(shown) > rank(latest) || (rank(shown) === rank(latest) && shown.time > latest.time)) latest = shown;
+    }
+    return latest;
+  }
+
+  /** Everything in order; what waits to be sent comes last. `peerRead`: how far the other side has read. */
+  items(unsent: readonly Unsent[], peerRead: number): readonly TimelineItem[] {
+    const placed = [
+      ...[...this.#messages.values()].map((shown) => ({ at: rank(shown), item: messageItem(shown, peerRead) })),
+      ...[...this.#notices.values()].map((notice) => ({ at: notice.sequence, item: notice as TimelineItem })),
+    ];
+    placed.sort((a, b) => a.at - b.at || TIE[a.item.kind] - TIE[b.item.kind] || a.item.time - b.item.time);
+    const waiting = unsent.filter(({ id }) => !this.#messages.has(id)).map((one) => unsentItem(one));
+    return [...placed.map(({ item }) => item), ...waiting];
+  }
+
+  clear(): void {
+    this.#messages.clear();
+    this.#notices.clear();
+  }
+}
+
+function rank(shown: Shown): number {
+  return shown.sequence === 0 ? Number.MAX_SAFE_INTEGER : shown.sequence;
+}
+
+function messageItem(shown: Shown, peerRead: number): TimelineItem {
+  const read = shown.sequence > 0 && shown.sequence <= peerRead;
+  const status: MessageStatus = !shown.mine ? 'received' : read ? 'read' : 'stored';
+  return { kind: 'message', key: shown.key, mine: shown.mine, text: shown.text, time: shown.time, status, failure: null, resent: shown.resent };
+}
+
+function unsentItem(unsent: Unsent): TimelineItem {
+  return {
+    kind: 'message',
+    key: unsent.id,
+    mine: true,
+    text: unsent.text,
+    time: unsent.written,
+    status: unsent.failure === null ? 'sending' : 'failed',
+    failure: unsent.failure,
+    resent: false,
+  };
+}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from secure_msg.crypto.mac import equal, hmac_sha256
@@ -30,7 +30,8 @@ ROW_SIZE = 64
 UNIQUE_SIZE = 16
 INDEX_SIZE = 6
 MAC_SIZE = 10
-TABLE_SIZE = 4 * GROUP
+SLOT_SIZE = 8
+TABLE_SIZE = SLOT_SIZE * GROUP
 NO_UNIQUE = bytes(UNIQUE_SIZE)
 
 
@@ -116,19 +117,12 @@ class ChainFiles:
     def erase(self, disk: Disk, sequence: int) -> None:
         """Write the group's file again without this entry's salt and body."""
         path, start = self._entries_path(sequence // GROUP), sequence // GROUP * GROUP
-        table = read_at(path, 0, TABLE_SIZE)
-        count = sum(1 for at in range(0, TABLE_SIZE, 4) if table[at : at + 4] != bytes(4))
-        frames = self._frames(start, count)
-        kept = self._entry(sequence, frames[sequence - start])
-        if kept.body is None:
-            return
+        frames = [self._raw_frame(path, slot) for slot in range(GROUP)]
         frame = read_frame(frames[sequence - start], b"")
+        if frame.body is None:
+            return
         frames[sequence - start] = erased_frame(frame)
-        offsets, position = bytearray(), TABLE_SIZE
-        for data in frames:
-            position += len(data)
-            offsets += position.to_bytes(4, "big")
-        disk.replace(path, bytes(offsets).ljust(TABLE_SIZE, b"\0") + b"".join(frames))
+        disk.replace(path, _table(frames, TABLE_SIZE).ljust(TABLE_SIZE, b"\0") + b"".join(frames))
 
     def _entries_path(self, group: int) -> Path:
         return self.folder / f"entries-{group:06d}"
@@ -140,31 +134,29 @@ class ChainFiles:
     def _frames(self, start: int, count: int) -> list[bytes]:
         """The frames of `count` entries of one group."""
         path, slot = self._entries_path(start // GROUP), start % GROUP
-        table = read_at(path, 0, TABLE_SIZE)
-        ends = [
-            int.from_bytes(table[4 * at : 4 * at + 4], "big")
-            for at in range(max(slot - 1, 0), slot + count)
-        ]
-        bounds = ends if slot else [TABLE_SIZE, *ends]
-        if bounds[0] < TABLE_SIZE or any(
-            end < begin for begin, end in zip(bounds, bounds[1:], strict=False)
-        ):
+        spans = _spans(read_at(path, SLOT_SIZE * slot, SLOT_SIZE * count))
+        if min(offset for offset, _ in spans) < TABLE_SIZE:
             raise Damaged(f"the table of {path.name} is malformed")
-        data = read_at(path, bounds[0], bounds[-1] - bounds[0])
-        return [
-            data[begin - bounds[0] : end - bounds[0]]
-            for begin, end in zip(bounds, bounds[1:], strict=False)
-        ]
+        if all(a + size == b for (a, size), (b, _) in pairwise(spans)):
+            first, end = spans[0][0], sum(spans[-1])
+            data = read_at(path, first, end - first)
+            return [data[offset - first : offset - first + size] for offset, size in spans]
+        return [read_at(path, offset, size) for offset, size in spans]
+
+    def _raw_frame(self, path: Path, slot: int) -> bytes:
+        """A frame as it is, empty where none can be read: a neighbour's damage stays its own."""
+        try:
+            [(offset, size)] = _spans(read_at(path, SLOT_SIZE * slot, SLOT_SIZE))
+            return read_at(path, offset, size) if offset >= TABLE_SIZE else b""
+        except Damaged:
+            return b""
 
     def _write_frames(self, writes: WriteSet, group: int, entries: list[Entry]) -> None:
         path, slot = self._entries_path(group), entries[0].sequence % GROUP
-        start = int.from_bytes(read_at(path, 4 * slot - 4, 4), "big") if slot else TABLE_SIZE
+        start = max(path.stat().st_size if path.exists() else 0, TABLE_SIZE)
         frames = [frame_bytes(entry) for entry in entries]
-        offsets, position = bytearray(), start
-        for data in frames:
-            position += len(data)
-            offsets += position.to_bytes(4, "big")
-        writes.write_at(path, [(4 * slot, bytes(offsets)), (start, b"".join(frames))])
+        table = _table(frames, start)
+        writes.write_at(path, [(SLOT_SIZE * slot, table), (start, b"".join(frames))])
 
     def _row_bytes(self, entry: Entry) -> bytes:
         unique = entry.unique or NO_UNIQUE
@@ -182,3 +174,19 @@ class ChainFiles:
     def _row_mac(self, sequence: int, data: bytes) -> bytes:
         position = sequence.to_bytes(8, "big")
         return hmac_sha256(self._keys.rows, self._chain, position, data)[:MAC_SIZE]
+
+
+def _table(frames: Sequence[bytes], start: int) -> bytes:
+    """The slots of frames that stand one after the other from `start` on."""
+    table = bytearray()
+    for data in frames:
+        slot = start.to_bytes(4, "big") + len(data).to_bytes(4, "big")
+        table += slot if data else bytes(SLOT_SIZE)
+        start += len(data)
+    return bytes(table)
+
+
+def _spans(table: bytes) -> list[tuple[int, int]]:
+    """(offset, size) of each slot."""
+    numbers = [int.from_bytes(table[at : at + 4], "big") for at in range(0, len(table), 4)]
+    return list(zip(numbers[::2], numbers[1::2], strict=True))

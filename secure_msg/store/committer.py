@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeAlias
 
 from secure_msg.codec.schema import to_bytes
 from secure_msg.ledger.merkle import Node
@@ -22,8 +22,9 @@ from secure_msg.store.serverkeys import ServerKeys
 from secure_msg.store.stage import Stage
 from secure_msg.store.state import Pending, PendingBlob, Published, State, private_chain
 
-T = TypeVar("T")
-Offload = Callable[[Callable[[], T]], T]
+Offload: TypeAlias = Callable[[Callable[[], Any]], Any]
+"""Runs blocking work somewhere and gives its result back; what it raises comes through."""
+
 ENTRY_OVERHEAD = 400
 """About what an entry takes in memory beside its body, for the bound on what is not flushed."""
 
@@ -99,12 +100,13 @@ class Committer:
 
     def __init__(
         self,
+        *,
         installer: Installer,
         state: State,
         journal: Journal,
         keys: ServerKeys,
         new_stage: Callable[[], Stage],
-        offload: Offload[bytes],
+        offload: Offload,
     ) -> None:
         self._installer = installer
         self._state = state

@@ -1,4 +1,4 @@
-"""The one place that writes files: everything else in the project asks it (docs/spec/storage.md, "Flush").
+"""The one place that writes files: everything else in the project asks it.
 
 A write is durable after its `sync`, never before; a failed sync is never tried again, because the
 kernel may have dropped the pages that it could not write (fsyncgate). All failures are OSError.
@@ -85,7 +85,7 @@ class WriteSet:
 
 
 class Disk:
-    """The durable steps. Tests put one in its place that fails or dies before or after each step."""
+    """The durable steps; tests put in its place one that fails or dies before or after each."""
 
     def write_set(self) -> WriteSet:
         return WriteSet(self)
@@ -99,7 +99,7 @@ class Disk:
         return AppendFile(self, path, descriptor, os.fstat(descriptor).st_size)
 
     def replace(self, path: Path, data: bytes) -> None:
-        """Put `data` in the place of `path`: after a crash it has all of the old or all of the new."""
+        """Put `data` in the place of `path`: a crash leaves all of the old or all of the new."""
         temporary = path.with_name(path.name + ".new")
         self.write_file(temporary, data)
         self.sync_file(temporary)

@@ -57,6 +57,7 @@ class Flusher:
 
     def __init__(
         self,
+        *,
         layout: Layout,
         disk: Disk,
         state: State,

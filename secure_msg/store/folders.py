@@ -1,10 +1,9 @@
-"""Private folders: which files an account has, from its chain and the index (docs/spec/storage.md)."""
+"""Private folders: an account's files, from its chain and the index (docs/spec/storage.md)."""
 
 from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,10 +11,10 @@ from secure_msg.codec.errors import MalformedData
 from secure_msg.codec.schema import from_bytes, to_bytes
 from secure_msg.crypto.mac import equal, hmac_sha256
 from secure_msg.ledger.transaction import Damaged
-from secure_msg.store.layout import Layout
 from secure_msg.store.records import FolderIndex, IndexedFile, PutBody
-from secure_msg.store.state import BlobKey, State, private_chain
+from secure_msg.store.state import BlobKey, private_chain
 from secure_msg.store.tree import ChainTree, ChainView
+from secure_msg.store.views import Views
 
 INDEX_AFTER = 64
 MAX_INDEX = 256 << 20
@@ -47,19 +46,17 @@ class Folder:
 
 
 class Folders:
-    """The folders used last. All methods but `load` and `file` are called under the state's lock."""
+    """The folders used last. `install` and `due` are called under the state's lock."""
 
     def __init__(
         self,
-        state: State,
-        layout: Layout,
-        view: Callable[[bytes], ChainView | None],
+        views: Views,
         key: bytes,
         keep: int = 1024,
     ) -> None:
-        self._state = state
-        self._layout = layout
-        self._view = view
+        self._views = views
+        self._state = views.state
+        self._layout = views.layout
         self._key = key
         self._keep = keep
         self._cache: OrderedDict[bytes, Folder] = OrderedDict()
@@ -72,12 +69,12 @@ class Folders:
                 if cached is not None:
                     self._cache.move_to_end(account)
                     return cached
-                view = self._view(private_chain(account))
+                view = self._views.now(private_chain(account))
             if view is None:
                 return Folder(0, 0)
             folder = self._read(account, view)
             with self._state.lock:
-                current = self._view(private_chain(account))
+                current = self._views.now(private_chain(account))
                 if current is not None and current.head.size == view.head.size:
                     self._cache[account] = folder
                     while len(self._cache) > self._keep:
@@ -131,9 +128,9 @@ class Folders:
             if size > view.head.size:
                 continue
             index = self._checked_index(account, path)
-            if index is not None and index.size == size:
-                if tree.frontier(size).root() == index.root:
-                    return Folder(size, size, {one.path: one for one in index.files})
+            fits = index is not None and index.size == size
+            if index and fits and tree.frontier(size).root() == index.root:
+                return Folder(size, size, {one.path: one for one in index.files})
             _log.warning("an index of a private folder does not check; its chain is read instead")
         return Folder(0, 0)
 

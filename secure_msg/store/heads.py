@@ -1,10 +1,12 @@
-"""The heads file: each chain's latest head, and the names (docs/spec/storage.md, "Heads").
+"""The heads: each chain's latest one, and the names, in two copies (docs/spec/storage.md, "Heads").
 
 Append-only; what stands after the last mark belongs to a flush that did not end and is ignored.
+Nothing else knows registers and labels: a record that one copy has lost comes from the other.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,18 +14,21 @@ from typing import Annotated, TypeAlias
 
 from secure_msg.codec.schema import Union, from_bytes, record, to_bytes
 from secure_msg.crypto.mac import equal, hmac_sha256
+from secure_msg.ledger.transaction import Damaged
 from secure_msg.store.durable import AppendFile, Disk
 from secure_msg.store.records import HeadRecord, MarkRecord, NameRecord
 
 MAGIC = b"smhead1\n"
 HEADER_SIZE = 4 + 8 + 16
-MAX_PAYLOAD = 4096
-MAX_DAMAGED_TOGETHER = 8
+MAX_PAYLOAD = 8192
+MAX_DAMAGED_TOGETHER = 64
 COMPACT_ABOVE = 1 << 20
 
 NO_MARK = MarkRecord(0, (), b"", (), 0)
 
 Line: TypeAlias = HeadRecord | NameRecord | MarkRecord
+
+_log = logging.getLogger(__name__)
 
 
 @record
@@ -37,65 +42,71 @@ class _Payload:
 
 @dataclass(slots=True)
 class FoundHeads:
-    """What the file says at its last mark; `damage` names byte ranges that do not check."""
+    """What the copies say at their last mark; `live_bytes` is about the size of a compact one."""
 
     heads: dict[bytes, HeadRecord] = field(default_factory=dict)
     names: dict[str, bytes] = field(default_factory=dict)
     mark: MarkRecord = NO_MARK
-    damage: list[tuple[int, int]] = field(default_factory=list)
-    records: int = 0
-    size: int = 0
+    live_bytes: int = 0
 
-    @property
-    def live_bytes(self) -> int:
-        """About what a file of the live records alone would have."""
-        live = len(self.heads) + len(self.names)
-        return self.size * live // max(self.records, 1)
+    def live(self) -> Iterator[HeadRecord | NameRecord]:
+        yield from self.heads.values()
+        for skeleton, account in self.names.items():
+            yield NameRecord(skeleton, account)
 
 
 class HeadsFile:
     """Opened by `load`; after that only the flush appends to it."""
 
-    def __init__(self, path: Path, key: bytes, disk: Disk) -> None:
-        self._path = path
+    def __init__(self, paths: tuple[Path, Path], key: bytes, disk: Disk) -> None:
+        self._paths = paths
         self._key = key
         self._disk = disk
-        self._file: AppendFile | None = None
+        self._files: list[AppendFile] = []
         self._ordinal = 0
 
     def load(self) -> FoundHeads:
-        """Read up to the last mark and cut what follows it."""
-        data = self._path.read_bytes() if self._path.exists() else b""
-        found, end = self._read(data)
-        if not end:
-            self.rewrite([], NO_MARK)
-            return found
-        if end < len(data):
-            self._disk.cut(self._path, end)
-        self._file = self._disk.open_append(self._path)
+        """The state at the last mark; copies that differ are made alike. Raises Damaged."""
+        first, second = (path.read_bytes() if path.exists() else b"" for path in self._paths)
+        lines = self._scan(first)
+        whole = bool(lines) and first == second and len(first) == self._end(lines)
+        if first != second:
+            lines = self._scan(second) | lines
+        found = self._apply(lines)
+        if found.mark is NO_MARK and (first or second) and not lines:
+            raise Damaged("ledger/heads is damaged in both copies from its beginning on")
+        if whole and isinstance(lines[max(lines)][0], MarkRecord):
+            self._files = [self._disk.open_append(path) for path in self._paths]
+        else:
+            if first or second:
+                _log.warning("the copies of ledger/heads are not whole; they are written again")
+            self.rewrite(found.live(), found.mark)
         return found
 
     def append(self, lines: Iterable[HeadRecord | NameRecord], mark: MarkRecord) -> None:
         """Append `lines` and the mark that makes them count; durable on return."""
-        if self._file is None:
-            raise RuntimeError("the heads file is not open")
-        self._file.append(b"".join(self._frames([*lines, mark])))
-        self._file.sync()
+        data = b"".join(self._frames([*lines, mark]))
+        for file in self._files:
+            file.append(data)
+            file.sync()
+
+    def rewrite(self, lines: Iterable[HeadRecord | NameRecord], mark: MarkRecord) -> None:
+        """Put copies of exactly these lines in the place of the old ones."""
+        self.close()
+        data = MAGIC + b"".join(self._frames([*lines, mark]))
+        for path in self._paths:
+            self._disk.replace(path, data)
+        self._files = [self._disk.open_append(path) for path in self._paths]
 
     @property
     def size(self) -> int:
-        return 0 if self._file is None else self._file.size
-
-    def rewrite(self, lines: Iterable[HeadRecord | NameRecord], mark: MarkRecord) -> None:
-        """Put a file of exactly these lines in the place of the old one."""
-        self.close()
-        self._disk.replace(self._path, MAGIC + b"".join(self._frames([*lines, mark])))
-        self._file = self._disk.open_append(self._path)
+        """Bytes of one copy."""
+        return self._files[0].size
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        for file in self._files:
+            file.close()
+        self._files = []
 
     def _frames(self, lines: Iterable[Line]) -> Iterator[bytes]:
         for line in lines:
@@ -107,65 +118,67 @@ class HeadsFile:
     def _mac(self, ordinal: bytes, payload: bytes) -> bytes:
         return hmac_sha256(self._key, ordinal, payload)[:16]
 
-    def _read(self, data: bytes) -> tuple[FoundHeads, int]:
-        """What counts in `data`, and where the last mark ends (0: there is none)."""
-        found, end = FoundHeads(), 0
-        pending: list[HeadRecord | NameRecord] = []
-        for stop, line in self._lines(data, found.damage):
-            if isinstance(line, MarkRecord):
-                _apply(found, pending)
-                found.records += len(pending) + 1
-                found.mark, found.size, pending, end = line, stop, [], stop
-            else:
-                pending.append(line)
-        found.damage = [span for span in found.damage if span[0] < end]
-        return found, end
-
-    def _lines(self, data: bytes, damage: list[tuple[int, int]]) -> Iterator[tuple[int, Line]]:
-        """(end, line) of each record that checks; what lies between them is put into `damage`."""
-        position = len(MAGIC)
-        if data[:position] != MAGIC and data:
-            damage.append((0, position))
+    def _scan(self, data: bytes) -> dict[int, tuple[Line, int]]:
+        """Ordinal -> (record, where it ends) of all in `data` that check."""
+        lines: dict[int, tuple[Line, int]] = {}
+        position, expected = len(MAGIC), 0
         while position < len(data):
-            line = self._line(data, position)
-            if line is None:
-                after = self._next_valid(data, position)
-                damage.append((position, after))
-                position = after
+            read = self._read(data, position)
+            if read is None:
+                position = self._next_valid(data, position, expected)
                 continue
-            self._ordinal = int.from_bytes(data[position + 4 : position + 12], "big") + 1
-            position += HEADER_SIZE + int.from_bytes(data[position : position + 4], "big")
-            yield position, line
+            ordinal, line, position = read
+            lines[ordinal] = (line, position)
+            expected = ordinal + 1
+        return lines
 
-    def _line(self, data: bytes, position: int) -> Line | None:
-        """The record at `position` if it checks and its ordinal is not from before."""
+    def _read(self, data: bytes, position: int) -> tuple[int, Line, int] | None:
+        """(ordinal, record, end) at `position`, None when none that checks is there."""
         body = position + HEADER_SIZE
         size = int.from_bytes(data[position : position + 4], "big")
         ordinal = data[position + 4 : position + 12]
         payload = data[body : body + size]
-        if size > MAX_PAYLOAD or len(payload) != size:
+        if position < 0 or size > MAX_PAYLOAD or len(payload) != size:
             return None
         if not equal(self._mac(ordinal, payload), data[position + 12 : body]):
             return None
-        if int.from_bytes(ordinal, "big") < self._ordinal:
-            return None
-        return from_bytes(_Payload, payload).line
+        return int.from_bytes(ordinal, "big"), from_bytes(_Payload, payload).line, body + size
 
-    def _next_valid(self, data: bytes, position: int) -> int:
-        """Where the next record that checks begins after a damaged one, else the end of data."""
-        for ahead in range(1, MAX_DAMAGED_TOGETHER + 1):
-            ordinal = (self._ordinal + ahead).to_bytes(8, "big")
-            at = data.find(ordinal, position)
+    def _next_valid(self, data: bytes, position: int, expected: int) -> int:
+        """Where a record that checks begins after a damaged one, else the end of data."""
+        for ordinal in range(expected, expected + MAX_DAMAGED_TOGETHER):
+            sought = ordinal.to_bytes(8, "big")
+            at = data.find(sought, position + 5)
             while at != -1:
-                if self._line(data, at - 4) is not None:
+                if self._read(data, at - 4) is not None:
                     return at - 4
-                at = data.find(ordinal, at + 1)
+                at = data.find(sought, at + 1)
         return len(data)
 
+    @staticmethod
+    def _end(lines: dict[int, tuple[Line, int]]) -> int:
+        return lines[max(lines)][1]
 
-def _apply(found: FoundHeads, lines: Iterable[HeadRecord | NameRecord]) -> None:
-    for line in lines:
-        if isinstance(line, HeadRecord):
-            found.heads[line.chain] = line
-        else:
-            found.names[line.skeleton] = line.account
+    def _apply(self, lines: dict[int, tuple[Line, int]]) -> FoundHeads:
+        found = FoundHeads()
+        marks = [one for one, (line, _) in lines.items() if isinstance(line, MarkRecord)]
+        if not marks and lines:
+            raise Damaged("all marks of ledger/heads are damaged in both copies")
+        if not marks:
+            return found
+        first, last = min(lines), max(marks)
+        missing = last - first + 1 - sum(1 for one in lines if one <= last)
+        if missing:
+            raise Damaged(f"{missing} records of ledger/heads are damaged in both copies")
+        for ordinal in range(first, last + 1):
+            line, _ = lines[ordinal]
+            if isinstance(line, HeadRecord):
+                found.heads[line.chain] = line
+            elif isinstance(line, NameRecord):
+                found.names[line.skeleton] = line.account
+            else:
+                found.mark = line
+        self._ordinal = max(lines) + 1
+        live = len(found.heads) + len(found.names)
+        found.live_bytes = lines[last][1] * live // (last - first + 1)
+        return found

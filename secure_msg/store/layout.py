@@ -45,8 +45,8 @@ class Layout:
         return self.ledger / "checkpoint"
 
     @property
-    def heads(self) -> Path:
-        return self.ledger / "heads"
+    def heads(self) -> tuple[Path, Path]:
+        return self.ledger / "heads", self.ledger / "heads.copy"
 
     def prepare(self, disk: Disk) -> None:
         """Make what is missing. Raises WrongFormat, OSError."""

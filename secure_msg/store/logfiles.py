@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from secure_msg.ledger.tiles import (
 )
 from secure_msg.ledger.transaction import Damaged
 from secure_msg.store.durable import WriteSet
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +76,22 @@ class LogFiles:
         self._tails = _empty_tails()
 
     def load(self, head: LogHead) -> None:
-        """Take up the log at `head` from the tiles. Raises Damaged."""
+        """Take up the log at `head` from the newest tiles, or what they are made of.
+
+        Raises Damaged when a level's hashes are lost; a lost entry leaves a hole, not served.
+        """
         self._tails = _empty_tails()
-        self._tails[None] = self._load_tail(None, head.size)
-        level = 0
-        while head.size >> (TILE_HEIGHT * level):
-            self._tails[level] = self._load_tail(level, head.size >> (TILE_HEIGHT * level))
-            level += 1
-        self._check_tails(head)
+        for level in range(max((head.size.bit_length() + 7) // TILE_HEIGHT, 1)):
+            self._tails[level] = self._load_tail(level, head)
+        hashes = self._tails[0].items
+        entries = _try_tile(self.folder, _newest(None, head.size)) or [b""] * len(hashes)
+        kept = [
+            entry if merkle.leaf_hash(entry) == known else b""
+            for entry, known in zip(entries, hashes, strict=True)
+        ]
+        if b"" in kept:
+            _log.error("%s has lost entries", _newest(None, head.size).path)
+        self._tails[None] = _Tail(head.size - len(kept), kept)
 
     def grow(self, leaf: bytes, nodes: tuple[merkle.Node, ...]) -> None:
         """Take up one leaf and the subtrees that it completed."""
@@ -114,7 +125,7 @@ class LogFiles:
                 tail.drop_full(_level_size(level, size))
 
     def superseded(self, size: int) -> list[Path]:
-        """Partial tiles on disk, in folders that `size` still grows or has just filled, to unlink."""
+        """Partial tiles on disk that those of `size` leaves, or full ones, have replaced."""
         found = []
         for level in list(self._tails):
             count = _level_size(level, size)
@@ -133,6 +144,8 @@ class LogFiles:
         if items is None:
             items = self._full(tile.level, tile.index)[: tile.width]
             self._check_full(tile)
+        if b"" in items:
+            raise Damaged(f"{tile.path} has lost entries")
         return _contents(tile.level, items)
 
     def _window(self, tile: Tile) -> list[bytes] | None:
@@ -162,26 +175,51 @@ class LogFiles:
                 return
             level, index = level + 1, above.index
 
-    def _load_tail(self, level: int | None, count: int) -> _Tail:
-        start, width = count // TILE_WIDTH * TILE_WIDTH, count % TILE_WIDTH
-        if not width:
+    def _load_tail(self, level: int, head: LogHead) -> _Tail:
+        """The newest tile of a level as the frontier has it, from its file or from below."""
+        tile = _newest(level, head.size)
+        start = tile.index * TILE_WIDTH
+        if not tile.width:
             return _Tail(start, [])
-        return _Tail(start, _read_tile(self.folder, Tile(level, start // TILE_WIDTH, width)))
+        expected = _of_level(head.frontier, level)
+        items = _try_tile(self.folder, tile)
+        if items is None or _frontier(items) != expected:
+            _log.error("%s is damaged; it is made again", tile.path)
+            items = self._from_below(tile)
+        if items is None or _frontier(items) != expected:
+            raise Damaged(f"{tile.path} is damaged, and so is what it is made of")
+        return _Tail(start, items)
 
-    def _check_tails(self, head: LogHead) -> None:
-        """The tails against the log's frontier, which the checkpoint covers."""
-        entries = [merkle.leaf_hash(entry) for entry in self._tails[None].items]
-        if entries != self._tails[0].items:
-            raise Damaged("the newest entry bundle does not match its tile")
-        hashes = list(head.frontier.hashes)
-        for level in sorted(one for one in self._tails if one is not None):
-            tail = merkle.EMPTY
-            for item in self._tails[level].items:
-                tail = tail.append(item)
-            kept = len(hashes) - len(tail.hashes)
-            if tuple(hashes[kept:]) != tail.hashes:
-                raise Damaged(f"the newest tile of level {level} does not match the log's head")
-            del hashes[kept:]
+    def _from_below(self, tile: Tile) -> list[bytes] | None:
+        if not tile.level:
+            entries = _try_tile(self.folder, Tile(None, tile.index, tile.width))
+            return None if entries is None else [merkle.leaf_hash(one) for one in entries]
+        start = tile.index * TILE_WIDTH
+        below = [
+            _try_tile(self.folder, Tile(tile.level - 1, index))
+            for index in range(start, start + tile.width)
+        ]
+        return None if None in below else [merkle.root_of(one or []) for one in below]
+
+
+def _newest(level: int | None, size: int) -> Tile:
+    """The tile that a level of a log of `size` leaves is filling; its width may be 0."""
+    index, width = divmod(_level_size(level, size), TILE_WIDTH)
+    return Tile(level, index, width)
+
+
+def _of_level(frontier: Frontier, level: int) -> tuple[bytes, ...]:
+    """The hashes of a frontier that stand in the newest tile of a level."""
+    above = (frontier.size >> (TILE_HEIGHT * (level + 1))).bit_count()
+    count = (frontier.size >> (TILE_HEIGHT * level) & (TILE_WIDTH - 1)).bit_count()
+    return frontier.hashes[above : above + count]
+
+
+def _frontier(items: list[bytes]) -> tuple[bytes, ...]:
+    found = merkle.EMPTY
+    for item in items:
+        found = found.append(item)
+    return found.hashes
 
 
 def _empty_tails() -> dict[int | None, _Tail]:
@@ -199,6 +237,14 @@ def _contents(level: int | None, items: list[bytes]) -> bytes:
 def _partials(folder: Path, tile: Tile) -> Path:
     path = folder / tile.path
     return path.with_name(path.name + ".p")
+
+
+def _try_tile(folder: Path, tile: Tile) -> list[bytes] | None:
+    """The items of a tile; None when they cannot be read."""
+    try:
+        return _read_tile(folder, tile) if tile.width else []
+    except Damaged:
+        return None
 
 
 def _read_tile(folder: Path, tile: Tile) -> list[bytes]:

@@ -24,8 +24,9 @@ from secure_msg.store.folders import Folders
 from secure_msg.store.layout import Layout
 from secure_msg.store.logfiles import LogFiles
 from secure_msg.store.records import IndexedFile
-from secure_msg.store.state import EMPTY_HEAD, PUT, Chain, Published, State
+from secure_msg.store.state import EMPTY_HEAD, PUT
 from secure_msg.store.tree import ChainTree, ChainView, find_unique
+from secure_msg.store.views import Views
 
 BEGINNINGS = {"account": "account", "thread": "opened", "private": PUT}
 RACES = 8
@@ -39,30 +40,25 @@ class Reader:
 
     def __init__(
         self,
-        layout: Layout,
-        state: State,
+        *,
+        views: Views,
         folders: Folders,
         log: LogFiles,
         name_salt: bytes,
-        on_damage: Callable[[str], None] | None = None,
+        on_damage: Callable[[str], None] | None,
     ) -> None:
-        self._layout = layout
-        self._state = state
+        self._views = views
+        self._layout = views.layout
+        self._state = views.state
         self._folders = folders
         self._log = log
         self._name_salt = name_salt
         self._on_damage = on_damage
         self.damaged = 0
 
-    def view(self, chain_id: bytes) -> ChainView | None:
-        """The chain as it is now, None when there is none."""
-        with self._state.lock:
-            chain = self._state.chains.get(chain_id)
-            return None if chain is None else self._view(chain)
-
     def find(self, chain_id: bytes, unique: bytes, seen: int) -> tuple[Placed, int] | None:
         """Where the entry with this unique id stands, from `seen` on, and its log index."""
-        view = self.view(chain_id)
+        view = self._views.now(chain_id)
         if view is None:
             return None
         with self._watched("the rows of a chain"):
@@ -78,7 +74,7 @@ class Reader:
         return EMPTY_HEAD if chain is None else chain.head()
 
     def entries(self, chain_id: bytes, start: int, count: int) -> tuple[StoredEntry, ...]:
-        view = self.view(chain_id)
+        view = self._views.now(chain_id)
         if start < 0 or count < 0:
             raise ValueError("a range of entries is not negative")
         if view is None or start >= view.head.size:
@@ -88,7 +84,7 @@ class Reader:
         return tuple(StoredEntry(one.header, one.salt, one.body) for one in found)
 
     def frontier(self, chain_id: bytes, size: int) -> Frontier:
-        view = self.view(chain_id)
+        view = self._views.now(chain_id)
         have = 0 if view is None else view.head.size
         if not 0 <= size <= have:
             raise ValueError(f"the chain has {have} entries")
@@ -131,7 +127,7 @@ class Reader:
         return ((one.id, one.label) for one in found)
 
     def receipt(self, chain_id: bytes, sequence: int) -> Receipt:
-        published, view = self._moment(chain_id)
+        published, view = self._views.proved(chain_id)
         if view is None or not 0 <= sequence < view.head.size:
             raise ValueError("there is no such entry")
         with self._watched("a chain"):
@@ -150,7 +146,7 @@ class Reader:
         )
 
     def head_proof(self, chain_id: bytes) -> HeadProof:
-        published, view = self._moment(chain_id)
+        published, view = self._views.proved(chain_id)
         frontier = EMPTY if view is None else view.head
         return HeadProof(
             chain_id,
@@ -175,16 +171,6 @@ class Reader:
             return None
         with self._watched("the log"):
             return self._log.read(tile, published.log.size)
-
-    def _view(self, chain: Chain) -> ChainView:
-        pending = self._state.pending.get(chain.id)
-        entries = [] if pending is None else list(pending.entries)
-        return ChainView(self._layout.chain_files(chain), chain.frontier, entries)
-
-    def _moment(self, chain_id: bytes) -> tuple[Published, ChainView | None]:
-        """The chain and the checkpoint that covers it, of one moment."""
-        with self._state.lock:
-            return self._state.published, self.view(chain_id)
 
     def _entry(self, tree: ChainTree, view: ChainView, sequence: int) -> Entry:
         if sequence >= view.flushed:

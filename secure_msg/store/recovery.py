@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from secure_msg.codec.errors import MalformedData
 from secure_msg.codec.schema import from_bytes
@@ -28,18 +27,8 @@ from secure_msg.store.state import Published, State, chain_of
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """`accounts` are those whose folders may hold blobs that a crash left behind."""
-
-    replayed: int
-    accounts: frozenset[bytes]
-
-
 def adopt_heads(state: State, found: FoundHeads, identity: ServerIdentity, log: LogFiles) -> None:
     """The state at the last mark. Raises Damaged."""
-    for first, last in found.damage:
-        raise Damaged(f"ledger/heads is damaged between bytes {first} and {last}")
     state.chains.update((one, chain_of(record)) for one, record in found.heads.items())
     state.names.update(found.names)
     mark = found.mark
@@ -57,11 +46,13 @@ def replay(
     installer: Installer,
     new_stage: Callable[[int, int], Stage],
     checkpoint: Checkpoint | None,
-) -> Recovered:
-    """Apply what the journal has beyond the mark. Raises Damaged."""
+) -> frozenset[bytes]:
+    """Apply what the journal has beyond the mark. Raises Damaged.
+
+    The accounts given back are those whose folders may hold blobs that a crash left behind.
+    """
     _compare(state, checkpoint)
     accounts: set[bytes] = set()
-    replayed = 0
     for record in journal.records():
         batch = _batch(record)
         accounts.update(put.account for put in batch.puts)
@@ -72,14 +63,13 @@ def replay(
             stage = new_stage(record.index, batch.time)
             stage.replay(batch)
             installer.install(installer.prepare(stage), b"")
-            replayed += 1
             _compare(state, checkpoint)
     if checkpoint is not None and checkpoint.size > state.published.log.size:
         raise Damaged(
             f"the journal ends with log size {state.published.log.size}, "
             f"but a checkpoint for {checkpoint.size} was signed: its tail is lost"
         )
-    return Recovered(replayed, frozenset(accounts))
+    return frozenset(accounts)
 
 
 def read_checkpoint(layout: Layout, identity: ServerIdentity) -> Checkpoint | None:
@@ -97,9 +87,9 @@ def read_checkpoint(layout: Layout, identity: ServerIdentity) -> Checkpoint | No
 
 def _compare(state: State, checkpoint: Checkpoint | None) -> None:
     log = state.published.log
-    if checkpoint is not None and checkpoint.size == log.size:
-        if checkpoint.root != log.frontier.root():
-            raise Damaged(f"the log of size {log.size} is not the one that was signed")
+    same_size = checkpoint is not None and checkpoint.size == log.size
+    if checkpoint and same_size and checkpoint.root != log.frontier.root():
+        raise Damaged(f"the log of size {log.size} is not the one that was signed")
 
 
 def _batch(record: JournalRecord) -> Batch:

@@ -1,4 +1,4 @@
-"""The server's identity and secrets, made once and kept sealed (docs/spec/storage.md, "Server keys")."""
+"""The server's identity and secrets, made once and kept sealed (docs/spec/storage.md)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from secure_msg.crypto.signature import ED25519, HYBRID, ML_DSA_65, SigningKey
 from secure_msg.ledger.checkpoint import sign_checkpoint
 from secure_msg.ledger.transaction import StoreError
 from secure_msg.store.durable import Disk
+from secure_msg.store.lock import FolderLock
 from secure_msg.store.records import SealedKeys
 
 VERSION = 1
@@ -37,7 +38,7 @@ class KeysRefused(StoreError):
 @record
 @dataclass(frozen=True, slots=True)
 class ServerIdentity:
-    """What clients pin: the log's origin, Ed25519+ML-DSA-65 public key, salt of the names' labels."""
+    """What clients pin: origin, Ed25519+ML-DSA-65 public key, salt of the names' labels."""
 
     origin: Annotated[str, Text(255, 1)]
     public: Annotated[bytes, Fixed(1984)]
@@ -83,9 +84,9 @@ def open_or_create(
     origin: str | None = None,
     disk: Disk | None = None,
 ) -> ServerKeys:
-    """The keys of `storage`, made when there are none. Raises KeysRefused, OSError.
+    """The keys of `storage`, made when there are none. Raises KeysRefused, InUse, OSError.
 
-    Call it while nobody else can have the folder (FolderLock). `origin` counts at the making only.
+    `origin` counts at the making only.
     """
     disk = disk or Disk()
     folder = storage / "server"
@@ -98,7 +99,11 @@ def open_or_create(
                 "server/identity is there but server/keys is not: put the keys back from a backup; "
                 "without them nobody can trust this server's ledger again"
             )
-        _create(folder, passphrase, random, origin, disk)
+        lock = FolderLock(storage)
+        try:
+            _create(folder, passphrase, random, origin, disk)
+        finally:
+            lock.release()
     sealed = _unseal(folder, passphrase)
     _check_identity(folder, sealed.identity, disk)
     return ServerKeys(sealed)

@@ -45,6 +45,7 @@ from secure_msg.store.records import (
     IndexedFile,
     PutBody,
 )
+from secure_msg.store.serverkeys import ServerKeys
 from secure_msg.store.state import PUT, Chain, Pending, private_chain
 
 MAX_SEARCHED = 4096
@@ -62,6 +63,11 @@ class StageKeys:
     blind: bytes
     name_salt: bytes
     public: bytes
+
+
+def stage_keys(keys: ServerKeys) -> StageKeys:
+    identity = keys.identity
+    return StageKeys(keys.derive("salt"), keys.derive("blind"), identity.name_salt, identity.public)
 
 
 @dataclass(frozen=True, slots=True)

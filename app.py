@@ -11,7 +11,7 @@ import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
-from gunicorn.app.base import Application  # noqa: E402
+from gunicorn.app.base import Application  # type: ignore[import-untyped]# noqa: E402
 
 from secure_msg.bootstrap import Server, build, settings_from_environment  # noqa: E402
 from secure_msg.ledger.transaction import StoreError  # noqa: E402

@@ -39,7 +39,7 @@ UNPACKAGED = "0.1.0"
 
 
 def settings_from_environment(folder: Path) -> Settings:
-    """The environment over `.env` in `folder`, which also relative paths are in. Raises BadSetting."""
+    """The environment over `.env`; relative paths are in `folder`. Raises BadSetting."""
     settings = read_settings({**dotenv_values(folder / ".env"), **os.environ})
     return replace(settings, storage=folder / settings.storage)
 
@@ -48,7 +48,10 @@ def system_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-def offload(work: Callable[[], Any]) -> Any:
+Offload = Callable[[Callable[[], Any]], Any]
+
+
+def native_threads(work: Callable[[], Any]) -> Any:
     """Blocking work in gevent's pool of native threads, while other greenlets go on."""
     return gevent.get_hub().threadpool.apply(work)
 
@@ -129,10 +132,13 @@ class Server:
 
 
 def build(
-    settings: Settings, clock: Clock = system_clock, random: RandomBytes = system_random
+    settings: Settings,
+    clock: Clock = system_clock,
+    random: RandomBytes = system_random,
+    offload: Offload = native_threads,
 ) -> Server:
     """Raises StoreError's kinds, OSError."""
-    store, keys = open_store(settings, clock, random)
+    store, keys = open_store(settings, clock, random, offload)
     live = Realtime()
     services = build_services(settings, store, keys, live, clock=clock, random=random)
     return Server(create_web(settings, services, live), store, keys)

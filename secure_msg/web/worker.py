@@ -7,15 +7,15 @@ from http import HTTPStatus
 from typing import Any
 
 import gevent
-from gunicorn.glogging import Logger
-from gunicorn.http.errors import (
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+from gunicorn.http.errors import (  # type: ignore[import-untyped]
     InvalidResponseHeader,
     InvalidResponseHeaderName,
     LimitRequestHeaders,
     LimitRequestLine,
     ParseException,
 )
-from gunicorn.workers.ggevent import GeventWorker
+from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
 
 from secure_msg.web.errors import Problem, log_failure
 from secure_msg.web.outer import secured
@@ -36,9 +36,9 @@ class Worker(GeventWorker):  # type: ignore[misc]
         """Answers what never reached the application; nothing of it is repeated."""
         response = unparsed(exc)
         try:
-            with gevent.Timeout(SEND_SECONDS, False):
+            with gevent.Timeout(SEND_SECONDS):
                 client.sendall(response)
-        except OSError:
+        except (OSError, gevent.Timeout):
             return
 
 

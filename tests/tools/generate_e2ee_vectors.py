@@ -1,7 +1,7 @@
 """Writes tests/vectors/project/e2ee_python.json: seeded scenarios of the end-to-end protocol.
 
 Run from the repository's root: `python -m tests.tools.generate_e2ee_vectors`. The operations are
-those of tests/e2ee/operations.py; TypeScript checks them, and writes e2ee_typescript.json in the same
+those of tests/e2ee/operations.py; TypeScript checks them, and writes e2ee_typescript.json in this
 shape.
 """
 

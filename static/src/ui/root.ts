@@ -1,0 +1,153 @@
+import { type PropertyValues, type TemplateResult, html, nothing } from 'lit';
+import { AppError, type App, type AppState } from '../model/api.ts';
+import { AuthCard } from './auth/auth.ts';
+import { type Step, workView } from './auth/work.ts';
+import './chat/chat.ts';
+import { icons } from './icons.ts';
+import { pickLanguage, setLanguage, t } from './i18n/language.ts';
+import { attempt, errorText, notify } from './notices.ts';
+import './parts/dialog.ts';
+import './parts/notice-list.ts';
+import { type Route, formatRoute, navigate, parseRoute } from './router.ts';
+import './settings/settings.ts';
+import { View } from './view.ts';
+
+/** How long a lost connection is kept quiet: most come back at once. */
+const QUIET_MS = 1_200;
+
+/** The whole page: which view is on, the address, language, theme and title, notices and the connection. */
+export class SecureMsg extends View {
+  static override properties = {
+    app: { attribute: false }, route: { state: true }, troubled: { state: true }, waiting: { state: true },
+  };
+
+  declare app: App;
+  private declare route: Route;
+  /** The connection has been away for more than a moment. */
+  private declare troubled: boolean;
+  /** The card before the conversations still has something to show (a recovery code). */
+  private declare waiting: boolean;
+  /** Signed in when the long work began: then it is shown over the conversations. */
+  #signedIn = false;
+  #seen: Step[] = [];
+  #trouble: ReturnType<typeof setTimeout> | null = null;
+  #stops: (() => void)[] = [];
+
+  constructor() {
+    super();
+    this.route = parseRoute(location.hash);
+    this.troubled = false;
+    this.waiting = false;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    const onHash = (): void => {
+      this.route = parseRoute(location.hash);
+      void this.#followRoute();
+    };
+    addEventListener('hashchange', onHash);
+    this.#stops = [
+      this.app.subscribe(() => this.#changed()),
+      () => removeEventListener('hashchange', onHash),
+    ];
+    this.#changed();
+  }
+
+  override disconnectedCallback(): void {
+    for (const stop of this.#stops) stop();
+    super.disconnectedCallback();
+  }
+
+  #changed(): void {
+    const { state } = this.app;
+    setLanguage(pickLanguage(state.preferences.language, navigator.languages));
+    this.#watchConnection(state);
+    const kind = state.phase.kind;
+    if (kind === 'signed-in' && !this.#signedIn) {
+      this.#signedIn = true;
+      void this.#followRoute();
+    } else if (kind !== 'signed-in' && kind !== 'busy' && this.#signedIn) {
+      this.#signedIn = false;
+      // Not even an identifier of a conversation stays in the address.
+      navigate({ view: 'list' }, 'replace');
+    }
+    if (state.phase.kind === 'busy') {
+      if (this.#seen.at(-1) !== state.phase.progress.step) this.#seen.push(state.phase.progress.step);
+    } else {
+      this.#seen = [];
+    }
+    this.requestUpdate();
+  }
+
+  #watchConnection({ connection }: AppState): void {
+    if (connection.kind === 'online') {
+      if (this.#trouble !== null) clearTimeout(this.#trouble);
+      this.#trouble = null;
+      this.troubled = false;
+    } else {
+      this.#trouble ??= setTimeout(() => { this.troubled = true; }, QUIET_MS);
+    }
+  }
+
+  /** Brings the application to what the address names. */
+  async #followRoute(): Promise<void> {
+    const { route } = this;
+    if (this.app.state.phase.kind !== 'signed-in') return;
+    const open = this.app.state.open?.summary.thread ?? null;
+    if (route.view === 'list' && open !== null) this.app.closeConversation();
+    if (route.view !== 'conversation' || route.thread === open) return;
+    try {
+      await this.app.openConversation(route.thread);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      notify(errorText(error), true);
+      if (formatRoute(this.route) === formatRoute(route)) navigate({ view: 'list' }, 'replace');
+    }
+  }
+
+  protected override updated(_changed: PropertyValues): void {
+    const { state } = this.app;
+    const page = document.documentElement;
+    page.lang = pickLanguage(state.preferences.language, navigator.languages);
+    if (state.preferences.theme === 'auto') delete page.dataset['theme'];
+    else page.dataset['theme'] = state.preferences.theme;
+    const unread = state.phase.kind === 'signed-in' ? state.conversations.reduce((sum, { unread: n }) => sum + n, 0) : 0;
+    document.title = unread > 0 ? `(${unread}) ${t('app.name')}` : t('app.name');
+  }
+
+  protected override render(): TemplateResult {
+    const { state } = this.app;
+    const inside = this.#signedIn && (state.phase.kind === 'signed-in' || state.phase.kind === 'busy') && !this.waiting;
+    return html`${inside ? this.#inside(state) : html`<sm-auth .app=${this.app} .state=${state}
+        @occupied=${(event: Event) => { this.waiting = event.target instanceof AuthCard && event.target.occupied; }}></sm-auth>`}
+      <sm-notices></sm-notices>`;
+  }
+
+  #inside(state: AppState): TemplateResult {
+    const { route } = this;
+    const { phase } = state;
+    return html`<div class="inside">${this.#connection(state)}
+      <sm-chat .app=${this.app} .state=${state} .route=${route}></sm-chat></div>
+      ${route.view === 'settings' ? html`<sm-settings .app=${this.app} .state=${state} .section=${route.section}></sm-settings>` : nothing}
+      ${phase.kind === 'busy' ? html`<sm-dialog kind="small" busy .heading=${t('progress.title')}
+        .content=${() => workView('other', this.#seen, phase.progress)}></sm-dialog>` : nothing}`;
+  }
+
+  #connection({ connection }: AppState): TemplateResult {
+    const shown = this.troubled && connection.kind !== 'online';
+    return html`<div class="connection" role="status" ?data-shown=${shown}>${!shown ? nothing : connection.kind === 'offline'
+      ? html`${icons.offline}<span>${t('connection.offline')}</span>`
+      : html`<i class="pulse" aria-hidden="true"></i><span>${t('connection.reconnecting')}</span>`}</div>`;
+  }
+}
+customElements.define('secure-msg', SecureMsg);
+
+/** Puts the page's root into the document and starts the application. */
+export function mount(app: App, host: HTMLElement): void {
+  addEventListener('unhandledrejection', () => notify(t('error.unexpected'), true));
+  const root = new SecureMsg();
+  root.app = app;
+  host.replaceChildren(root);
+  void attempt(() => app.start());
+}

@@ -165,12 +165,12 @@ async function respondingSecrets(handshake: UnsignedHandshake, initiatorX: Uint8
   return { dh, kem };
 }
 
-interface Party {
+export interface Party {
   readonly root: Uint8Array;
   readonly keys: Keys;
 }
 
-interface Parties {
+export interface Parties {
   readonly server: Uint8Array;
   readonly initiator: Party;
   readonly responder: Party;
@@ -181,7 +181,7 @@ interface Parties {
 }
 
 /** T: both identities, every statement that was relied on, and the handshake itself. */
-function transcriptOf(handshake: UnsignedHandshake, parties: Parties): Uint8Array {
+export function transcriptOf(handshake: UnsignedHandshake, parties: Parties): Uint8Array {
   const { server, initiator, responder, prekey, batch, oneTime } = parties;
   return labelledHash('securemsg/handshake/1', encode([
     server, sha256(initiator.root), initiator.keys.statement, sha256(responder.root), responder.keys.statement,

@@ -1,0 +1,90 @@
+/** From the models to what views show. */
+
+import { toHex } from '../crypto/bytes.ts';
+import { currentSession } from '../e2ee/state.ts';
+import { fingerprintOf, keysOf } from '../ledger/accountchain.ts';
+import type { Conversation, ConversationSecurity, ConversationSummary } from './api.ts';
+import type { ConversationModel } from './conversation.ts';
+import type { SignedIn } from './signedin.ts';
+
+export function summaryOf(model: ConversationModel): ConversationSummary {
+  const { services, timeline } = model;
+  const state = model.contactState;
+  const latest = timeline.latest;
+  const unsent = services.outbox.of(model.hex).at(-1);
+  const newest = unsent !== undefined && unsent.written >= (latest?.time ?? 0) ? { text: unsent.text, mine: true, time: unsent.written } : latest;
+  return {
+    thread: model.hex,
+    peer: { account: model.peerHex, name: model.peerName },
+    state,
+    unread: state === 'blocked' ? 0 : timeline.unreadAfter(model.file.state.read).length,
+    preview: state === 'blocked' ? null : (newest?.text ?? null),
+    previewMine: newest?.mine ?? false,
+    lastTime: newest?.time ?? model.lastTime,
+    typing: model.typing,
+    hasDraft: services.outbox.draft(model.hex) !== '',
+    blockedBy: state === 'blocked' ? 'you-blocked' : model.block,
+  };
+}
+
+/** Newest first; what was deleted, or opened and never used, is not listed. */
+export function summariesOf(signedIn: SignedIn, open: string | null): readonly ConversationSummary[] {
+  return signedIn
+    .conversations()
+    .filter((model) => model.hex === open || isListed(signedIn, model))
+    .map((model) => summaryOf(model))
+    .sort((a, b) => (b.lastTime ?? Number.MAX_SAFE_INTEGER) - (a.lastTime ?? Number.MAX_SAFE_INTEGER));
+}
+
+function isListed(signedIn: SignedIn, model: ConversationModel): boolean {
+  const waiting = signedIn.outbox.of(model.hex).length > 0 || signedIn.outbox.draft(model.hex) !== '';
+  if (signedIn.contacts.find(model.peer)?.state === 'deleted') return waiting || model.timeline.latest !== null;
+  return model.exists || waiting || (model.loading && model.lastTime !== null);
+}
+
+export function conversationOf(model: ConversationModel, firstUnread: string | null): Conversation {
+  const summary = summaryOf(model);
+  const hidden = summary.state === 'blocked';
+  return {
+    summary,
+    items: hidden ? [] : model.timeline.items(model.services.outbox.of(model.hex), model.peerRead),
+    hasOlder: !hidden && model.history.hasOlder,
+    loading: model.loading,
+    firstUnread,
+    draft: model.services.outbox.draft(model.hex),
+    security: securityOf(model),
+  };
+}
+
+function securityOf(model: ConversationModel): ConversationSecurity {
+  const { state } = model.file;
+  const session = currentSession(state);
+  const pin = model.services.contacts.pin(model.peer);
+  return {
+    established: session !== null,
+    suite: 'SM1',
+    agreement: ['X25519', 'ML-KEM-1024'],
+    signatures: ['Ed25519', 'ML-DSA-65'],
+    content: 'AES-256-GCM',
+    sessionStarted: session?.created ?? null,
+    turn: session?.ratchet.turn ?? 0,
+    lastTurnAt: model.lastTurnAt,
+    lastResort: session?.lastResort ?? false,
+    peerFingerprint: pin === null ? null : toHex(pin),
+    peerGeneration: session?.peerGeneration ?? null,
+    skippedKeys: session?.ratchet.skipped.length ?? 0,
+    entries: state.chain.size,
+  };
+}
+
+export async function accountFacts(signedIn: SignedIn) {
+  const { view } = await signedIn.identity();
+  const newest = keysOf(view);
+  return {
+    fingerprint: toHex(fingerprintOf(view.root)),
+    generation: newest?.generation ?? 0,
+    generationSince: newest?.created ?? view.created,
+    oneTimePrekeysLeft: signedIn.prekeys.unused(view),
+    signedPrekeyAge: signedIn.now() - (signedIn.prekeys.newestSigned ?? signedIn.now()),
+  };
+}

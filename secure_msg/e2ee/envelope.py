@@ -105,10 +105,12 @@ def seal(
     aead: AeadName,
     signing: SigningKey,
     random: RandomBytes,
+    message_id: bytes | None = None,
 ) -> Sealed:
-    """Encrypt and sign one message. Raises Misuse."""
+    """Encrypt and sign one message; one that is tried again keeps its id. Raises Misuse."""
     step = ratchet.send_step(state, place, random)
-    message_id, salt, content_key = random(16), random(32), random(32)
+    message_id = random(16) if message_id is None else message_id
+    salt, content_key = random(32), random(32)
     suite = aead_by_name(aead)
     padded_header = padding.pad_to(to_bytes(step.header), HEADER_SIZE)
     header = AES_256_GCM.seal(

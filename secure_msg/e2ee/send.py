@@ -68,12 +68,13 @@ def send(
     bundle: PeerBundle | None = None,
     restart: bool = False,
     aead: AeadName = "AES-256-GCM",
+    message_id: bytes | None = None,
 ) -> Sent:
     """A message with all that must stand before it.
 
     `session_version` is the version of the session file that the same transaction makes. `restart`
-    begins a new session in place of the current one. Raises StaleSession (no bundle), Misuse,
-    PeerViolation (its keys).
+    begins a new session in place of the current one; `message_id` is that of an earlier try.
+    Raises StaleSession (no bundle), Misuse, PeerViolation (the bundle's keys).
     """
     if sum(1 for kept in before.kept if not kept.sequence) >= MAX_UNPLACED:
         raise Misuse("too many own messages without a place: read the thread first")
@@ -108,6 +109,7 @@ def send(
         aead=aead,
         signing=own.signing,
         random=random,
+        message_id=message_id,
     )
     if sealed.opening is not None:
         drafts.append(Draft(KIND_OPENING, sealed.opening))

@@ -295,6 +295,7 @@ def _seal(i: Json) -> Json:
         aead=i["aead"],
         signing=person(i, "author").own.signing,
         random=SeededRandom(_bytes(i["seed"])),
+        message_id=None if i["id"] is None else _bytes(i["id"]),
     )
     return {
         "ratchet": to_bytes(sealed.ratchet).hex(),
@@ -359,6 +360,7 @@ def _send(i: Json) -> Json:
         bundle=bundle,
         restart=i["restart"],
         aead=i["aead"],
+        message_id=None if i["id"] is None else _bytes(i["id"]),
     )
     return {
         "state": state.save(sent.state).hex(),

@@ -250,6 +250,7 @@ class Talk:
             {
                 **self._common(who), "ratchet": self.ratchets[who], "signed": signed, "seen": 4,
                 "aead": aead, "seed": label(f"talk/{name}"),
+                "id": label("kept id")[:32] if name == "4-answer" else None,
             },
         )  # fmt: skip
         self.ratchets[who] = sealed["ratchet"]
@@ -341,7 +342,7 @@ class Thread:
         inputs = {
             **side["inputs"], "state": side["state"], "content": content, "now": NOW + 1_000,
             "session_version": side["version"], "checkpoint": NO_CHECKPOINT, "bundle": None,
-            "restart": False, "aead": AEADS[0], "seed": label(f"thread/{name}"), **more,
+            "restart": False, "aead": AEADS[0], "seed": label(f"thread/{name}"), "id": None, **more,
         }  # fmt: skip
         sent = self.out.add(f"thread/{name}/send", "send", f"{who} sends", inputs)
         side["state"] = sent["state"]
@@ -380,6 +381,7 @@ def threads(out: Scenarios, alice: Json, bob: Json) -> None:
         {
             **unbundled, "content": say("x"), "now": NOW, "session_version": 1, "bundle": None,
             "checkpoint": NO_CHECKPOINT, "restart": False, "aead": AEADS[0], "seed": SERVER,
+            "id": None,
         },
     )  # fmt: skip
     before = talk.sides["alice"]["state"]

@@ -74,7 +74,7 @@ class AccountsForMessages:
 
 
 def open_store(
-    settings: Settings, clock: Clock, random: RandomBytes
+    settings: Settings, clock: Clock, random: RandomBytes, offload: Offload
 ) -> tuple[FileStore, ServerKeys]:
     """Raises StoreError's kinds with a sentence for the operator, OSError."""
     passphrase = settings.passphrase or None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from secure_msg.web.errors import Problem
 from secure_msg.web.origins import Origins
-from secure_msg.web.outer import ACCOUNT, ROUTE, Environ, StartResponse, Wsgi
+from secure_msg.web.outer import Environ, StartResponse, Wsgi, note
 from secure_msg.web.realtime import WHO
 from secure_msg.web.services import Services
 from secure_msg.web.sessions import who_connects
@@ -24,7 +24,7 @@ class Gate:
         path = environ.get("PATH_INFO", "")
         if path != PATH and not path.startswith(PATH + "/"):
             return self._app(environ, start_response)
-        environ[ROUTE] = PATH
+        note(environ, "route", PATH)
         problem = self._problem(environ)
         if problem is None:
             return self._app(environ, start_response)
@@ -48,5 +48,5 @@ class Gate:
         if who.recovering:
             return Problem("refused", "recovering")
         environ[WHO] = who
-        environ[ACCOUNT] = who.account[:4].hex()
+        note(environ, "account", who.account[:4].hex())
         return None

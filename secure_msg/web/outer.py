@@ -43,7 +43,15 @@ ALWAYS = {
 UNLESS_SET = {"Content-Security-Policy": PAGE_CSP, "Cache-Control": "no-store"}
 HSTS = "max-age=31536000"
 
-ROUTE, ACCOUNT = "secure_msg.route", "secure_msg.account"
+# Layers below copy the environment: what they note for the log goes into one shared dictionary.
+NOTES = "secure_msg.notes"
+
+
+def note(environ: Environ, name: str, value: str) -> None:
+    """For the log line of this request: "route" (its template) or "account" (shortened)."""
+    notes = environ.get(NOTES)
+    if isinstance(notes, dict):
+        notes[name] = value
 
 
 def secured(headers: list[tuple[str, str]], *, https: bool) -> list[tuple[str, str]]:
@@ -66,6 +74,8 @@ class Outer:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         began = monotonic()
         request_id = self._random(8).hex()
+        notes: dict[str, str] = {}
+        environ[NOTES] = notes
         # A socket never calls start_response: it is logged as switched, when it ends.
         status = "101"
 
@@ -86,10 +96,10 @@ class Outer:
                     "fields": {
                         "id": request_id,
                         "method": environ["REQUEST_METHOD"][:16],
-                        "route": environ.get(ROUTE, "none"),
+                        "route": notes.get("route", "none"),
                         "status": int(status),
                         "ms": round((monotonic() - began) * 1000, 1),
-                        "account": environ.get(ACCOUNT, ""),
+                        "account": notes.get("account", ""),
                     }
                 },
             )

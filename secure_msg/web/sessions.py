@@ -21,7 +21,7 @@ from secure_msg.codec.fields import from_base64url, to_base64url
 from secure_msg.crypto.mac import hmac_sha256
 from secure_msg.web.errors import WebProblem
 from secure_msg.web.origins import Origins
-from secure_msg.web.outer import ACCOUNT, ROUTE, Environ
+from secure_msg.web.outer import Environ, note
 from secure_msg.web.services import Services, services
 
 COOKIE = "sm_session"
@@ -152,10 +152,10 @@ def init_sessions(app: Flask, found: Services, origins: Origins) -> None:
 
     def guard() -> None:
         rule = request.url_rule
-        request.environ[ROUTE] = "none" if rule is None else rule.rule
+        note(request.environ, "route", "none" if rule is None else rule.rule)
         who = who_or_none()
         if who is not None:
-            request.environ[ACCOUNT] = who.account[:4].hex()
+            note(request.environ, "account", who.account[:4].hex())
             if found.writable():
                 found.sessions.seen(who, found.now())
         if request.path.startswith("/api/") and origins.foreign(request.environ):

@@ -15,6 +15,7 @@ from secure_msg.codec.http import (
     ThreadList,
     TransactResult,
 )
+from secure_msg.codec.proofs import Receipt
 from secure_msg.codec.schema import from_bytes, to_bytes
 from secure_msg.ledger.accountchain import (
     AccountView,
@@ -25,7 +26,7 @@ from secure_msg.ledger.accountchain import (
 )
 from secure_msg.ledger.chain import read_header
 from secure_msg.ledger.merkle import leaf_hash, verify_inclusion
-from secure_msg.ledger.receipt import Receipt, verify_head, verify_receipt
+from secure_msg.ledger.receipt import verify_head, verify_receipt
 from secure_msg.messages.marks import mark_path
 from tests.support.api import Api
 from tests.support.people import Person, path_of, put

@@ -92,7 +92,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "PORT",
         "0 to 65535",
-        "8000",
+        "5000",
         "The port to listen on; 0 takes a free one.",
         _integer(0, 65_535),
     ),

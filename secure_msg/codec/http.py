@@ -7,9 +7,9 @@ from typing import Annotated
 
 from secure_msg.codec.accounts import ID_SIZE, MAX_STATEMENT
 from secure_msg.codec.errors import MalformedData
+from secure_msg.codec.proofs import HeadProof, Receipt
 from secure_msg.codec.schema import Bool, Bytes, Fixed, Many, Maybe, Nested, Text, Uint, record
 from secure_msg.crypto.hash import sha256
-from secure_msg.ledger.receipt import HeadProof, Receipt
 
 MAX_BLOB = 1_048_576
 MAX_BODY = 65_535

@@ -7,15 +7,12 @@ bucket, hashed again when it changes. That is about 120 bytes a leaf, of which 6
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from typing import TypeAlias
 
-from secure_msg.codec.schema import Fixed, Many, Maybe, Nested, record
+from secure_msg.codec.proofs import LABEL_BITS, LABEL_SIZE, MapLeaf, MapProof
 from secure_msg.crypto.hash import sha256
 from secure_msg.ledger.errors import ProofError
 
-LABEL_SIZE = 32
-LABEL_BITS = 256
 EMPTY_SUBTREE = bytes(32)
 
 _HEAD_TAG = b"securemsg/map-head/1"
@@ -24,22 +21,6 @@ _BUCKET = 8
 
 Leaf: TypeAlias = tuple[bytes, bytes]
 """(label, value), 32 bytes each."""
-
-
-@record
-@dataclass(frozen=True, slots=True)
-class MapLeaf:
-    label: Annotated[bytes, Fixed(LABEL_SIZE)]
-    value: Annotated[bytes, Fixed(32)]
-
-
-@record
-@dataclass(frozen=True, slots=True)
-class MapProof:
-    """Siblings from the root down (None: empty); for absence, the other leaf that is there."""
-
-    siblings: Annotated[tuple[bytes | None, ...], Many(Maybe(Fixed(32)), LABEL_BITS)]
-    other: Annotated[MapLeaf | None, Maybe(Nested(MapLeaf))] = None
 
 
 def chain_label(chain: bytes) -> bytes:

@@ -3,47 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
-from secure_msg.codec.schema import Bytes, Fixed, Many, Nested, Uint, record
+from secure_msg.codec.proofs import HeadProof, MapProof, Receipt
 from secure_msg.ledger import map as sparse_map
 from secure_msg.ledger import merkle
-from secure_msg.ledger.chain import ID_SIZE, MAX_HEADER, ChainHeader, Head, read_header
-from secure_msg.ledger.checkpoint import MAX_CHECKPOINT, Checkpoint, verify_checkpoint
+from secure_msg.ledger.chain import ChainHeader, Head, read_header
+from secure_msg.ledger.checkpoint import Checkpoint, verify_checkpoint
 from secure_msg.ledger.errors import ProofError
-from secure_msg.ledger.log import LEAF_SIZE, LogLeaf
-from secure_msg.ledger.map import MapProof
-from secure_msg.ledger.merkle import HASH_SIZE, MAX_PATH
-
-
-@record
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """An entry's way into a checkpoint."""
-
-    header: Annotated[bytes, Bytes(MAX_HEADER)]
-    chain_size: Annotated[int, Uint()]
-    chain_path: Annotated[tuple[bytes, ...], Many(Fixed(HASH_SIZE), MAX_PATH)]
-    map_proof: Annotated[MapProof, Nested(MapProof)]
-    log_index: Annotated[int, Uint()]
-    log_leaf: Annotated[bytes, Fixed(LEAF_SIZE)]
-    log_path: Annotated[tuple[bytes, ...], Many(Fixed(HASH_SIZE), MAX_PATH)]
-    checkpoint: Annotated[bytes, Bytes(MAX_CHECKPOINT)]
-
-
-@record
-@dataclass(frozen=True, slots=True)
-class HeadProof:
-    """A chain's head and its way into the newest checkpoint; size 0: the chain does not exist."""
-
-    chain: Annotated[bytes, Fixed(ID_SIZE)]
-    size: Annotated[int, Uint()]
-    root: Annotated[bytes, Fixed(HASH_SIZE)]
-    map_proof: Annotated[MapProof, Nested(MapProof)]
-    log_index: Annotated[int, Uint()]
-    log_leaf: Annotated[bytes, Fixed(LEAF_SIZE)]
-    log_path: Annotated[tuple[bytes, ...], Many(Fixed(HASH_SIZE), MAX_PATH)]
-    checkpoint: Annotated[bytes, Bytes(MAX_CHECKPOINT)]
+from secure_msg.ledger.log import LogLeaf
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from secure_msg.ledger.map import MapProof
+from secure_msg.codec.proofs import HeadProof, MapProof, Receipt
 from secure_msg.ledger.merkle import Frontier
-from secure_msg.ledger.receipt import HeadProof, Receipt
 
 
 class StoreError(Exception):
@@ -50,9 +49,10 @@ class Append:
     """One entry for a chain.
 
     `expected_size` refuses the transaction when the chain's size differs (None: any).
-    `unique` is a 16-byte message id, looked up in the entries from `seen` on: a repeat writes nothing.
-    `label` (at most 64 bytes) is kept beside the head of a chain that this append begins: an account's
-    name, a thread's two members, so that directories are rebuilt at start without opening each chain.
+    `unique` is a 16-byte message id, looked up in the entries from `seen` on: a repeat writes
+    nothing. `label` (at most 64 bytes) is kept beside the head of a chain that this append begins:
+    an account's name, a thread's two members, so that directories are rebuilt at start without
+    opening each chain.
     """
 
     chain: bytes
@@ -79,7 +79,7 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """One private file's next version; `expected_version` 0 means that there is none yet, `blob` None deletes."""
+    """One private file's next version; `expected_version` 0: there is none, `blob` None: delete."""
 
     account: bytes
     path: bytes
@@ -115,7 +115,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """`versions` are those of the puts, in order; a repeat has the original places and no versions."""
+    """`versions` are the puts', in order; a repeat has the original places and no versions."""
 
     placed: tuple[Placed, ...]
     versions: tuple[int, ...]
@@ -153,7 +153,7 @@ class PrivateName:
 
 
 class Store(Protocol):
-    """The port that every room sees. All reads are verified against the chain's head (Damaged otherwise)."""
+    """The port that every room sees. Reads are verified against the chain's head, or Damaged."""
 
     def commit(self, transaction: Transaction) -> Committed:
         """Block until durable, signed and provable. Raises Conflict, Stale, Busy, StorageFailed."""
@@ -180,8 +180,8 @@ class Store(Protocol):
     def chains(self, kind: str) -> Iterator[tuple[bytes, bytes]]:
         """(chain id, label) of all chains of a kind ("account", "thread"), in no order.
 
-        A chain's kind is given by its first entry: kind "account" begins an account, "opened" a thread,
-        "put" a private folder.
+        A chain's kind is given by its first entry: kind "account" begins an account, "opened" a
+        thread, "put" a private folder.
         """
 
     def receipt(self, chain: bytes, sequence: int) -> Receipt: ...

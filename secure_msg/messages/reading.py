@@ -15,7 +15,7 @@ from secure_msg.codec.http import (
     ThreadList,
     WireEntry,
 )
-from secure_msg.ledger.receipt import Receipt
+from secure_msg.codec.proofs import Receipt
 from secure_msg.ledger.transaction import Store
 from secure_msg.messages.errors import Malformed, NotFound
 from secure_msg.messages.marks import mark_path

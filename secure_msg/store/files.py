@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from secure_msg.codec.proofs import HeadProof, MapProof, Receipt
 from secure_msg.crypto.random import RandomBytes
-from secure_msg.ledger.map import MapProof
 from secure_msg.ledger.merkle import Frontier
-from secure_msg.ledger.receipt import HeadProof, Receipt
 from secure_msg.ledger.transaction import (
     ChainHead,
     Committed,

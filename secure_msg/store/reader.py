@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from secure_msg.codec.proofs import HeadProof, MapProof, Receipt
 from secure_msg.crypto.hash import sha256
-from secure_msg.ledger.map import MapProof, chain_label, name_label
+from secure_msg.ledger.map import chain_label, name_label
 from secure_msg.ledger.merkle import EMPTY, Frontier
-from secure_msg.ledger.receipt import HeadProof, Receipt
 from secure_msg.ledger.tiles import parse_path
 from secure_msg.ledger.transaction import (
     ChainHead,

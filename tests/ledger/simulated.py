@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from secure_msg.codec.proofs import HeadProof, Receipt
 from secure_msg.codec.schema import to_bytes
 from secure_msg.crypto.hash import sha256
 from secure_msg.crypto.signature import ED25519, HYBRID, ML_DSA_65
@@ -10,7 +11,6 @@ from secure_msg.ledger.chain import ChainHeader, Head, content_hash
 from secure_msg.ledger.checkpoint import sign_checkpoint
 from secure_msg.ledger.log import GenesisLeaf, LogLeaf, Touched, server_identity, touched_root
 from secure_msg.ledger.map import SparseMap, chain_label, head_value, name_label, name_value
-from secure_msg.ledger.receipt import HeadProof, Receipt
 
 ORIGIN = "chat.example/ledger"
 NAME_SALT = bytes(range(32))

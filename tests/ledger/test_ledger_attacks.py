@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from secure_msg.codec.errors import CodecError
+from secure_msg.codec.proofs import Receipt
 from secure_msg.codec.schema import from_bytes, to_bytes
 from secure_msg.crypto.errors import CryptoError
 from secure_msg.crypto.hash import sha256
@@ -15,7 +16,7 @@ from secure_msg.ledger import merkle
 from secure_msg.ledger.chain import ChainHeader, ChainState, read_header, verify_page
 from secure_msg.ledger.errors import ChainError, HeadMismatch, LedgerError, ProofError
 from secure_msg.ledger.map import SparseMap, chain_label, head_value
-from secure_msg.ledger.receipt import Receipt, verify_head, verify_receipt
+from secure_msg.ledger.receipt import verify_head, verify_receipt
 from tests.ledger.simulated import ORIGIN, SimulatedLedger, busy_ledger, chain_id
 
 CHAIN = chain_id(0)

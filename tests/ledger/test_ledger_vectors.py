@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from secure_msg.codec.errors import MalformedData
+from secure_msg.codec.proofs import HeadProof, MapProof, Receipt
 from secure_msg.codec.schema import from_bytes
 from secure_msg.crypto.errors import InvalidSignature
 from secure_msg.ledger import errors
 from secure_msg.ledger import map as sparse
 from secure_msg.ledger.chain import ChainState, Head, check_content, read_header, verify_page
 from secure_msg.ledger.checkpoint import verify_checkpoint
-from secure_msg.ledger.map import MapProof
-from secure_msg.ledger.receipt import HeadProof, Receipt, verify_head, verify_receipt
+from secure_msg.ledger.receipt import verify_head, verify_receipt
 from tests.tools import generate_ledger_vectors
 
 PROJECT = Path(__file__).parent.parent / "vectors" / "project"

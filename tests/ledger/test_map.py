@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from secure_msg.codec.proofs import MapLeaf, MapProof
 from secure_msg.codec.schema import from_bytes, to_bytes
 from secure_msg.crypto.hash import sha256
 from secure_msg.ledger import map as sparse
 from secure_msg.ledger.errors import ProofError
-from secure_msg.ledger.map import MapLeaf, MapProof, SparseMap
+from secure_msg.ledger.map import SparseMap
 
 
 def _naive_root(leaves: dict[bytes, bytes], prefix: str = "") -> bytes:

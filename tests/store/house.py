@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -48,21 +50,6 @@ class FileHouse:
         return FileHouse(root, self.keys)
 
 
-STEPS = (
-    "make_folder",
-    "write_file",
-    "patch_file",
-    "write_all",
-    "sync_data",
-    "sync_file",
-    "sync_folder",
-    "sync_system",
-    "rename",
-    "remove",
-    "cut",
-)
-
-
 class WatchedDisk(Disk):
     """Calls `before` and `after` with (number, name) around each durable step."""
 
@@ -74,14 +61,17 @@ class WatchedDisk(Disk):
         self.before = before
         self.after = after
         self.steps: list[str] = []
+        # One step at a time, so that a copy made in `before` has none half done.
+        self.lock = threading.RLock()
 
     def _step(self, name: str, *arguments: Any) -> Any:
-        number = len(self.steps)
-        self.steps.append(name)
-        self.before(number, name)
-        result = getattr(Disk, name)(self, *arguments)
-        self.after(number, name)
-        return result
+        with self.lock:
+            number = len(self.steps)
+            self.steps.append(name)
+            self.before(number, name)
+            result = getattr(Disk, name)(self, *arguments)
+            self.after(number, name)
+            return result
 
     def make_folder(self, path: Path) -> None:
         self._step("make_folder", path)
@@ -115,3 +105,59 @@ class WatchedDisk(Disk):
 
     def cut(self, path: Path, size: int) -> None:
         self._step("cut", path, size)
+
+
+class PowerDisk(WatchedDisk):
+    """Knows what would be left if the power failed: the strictest reading of POSIX.
+
+    A file's bytes are those of its last sync; a name is there when its folder was synced with it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        super().__init__()
+        self._root = root
+        self._bytes: dict[int, bytes] = {}
+        self._names: dict[Path, dict[str, int]] = {}
+        self._folders: set[Path] = set()
+        self._sync_all()
+
+    def _step(self, name: str, *arguments: Any) -> Any:
+        with self.lock:
+            result = super()._step(name, *arguments)
+            if name == "sync_data":
+                self._sync_file(Path(os.readlink(f"/proc/self/fd/{arguments[0]}")))
+            elif name in ("sync_file", "cut"):
+                self._sync_file(arguments[0])
+            elif name == "sync_folder":
+                self._sync_names(arguments[0])
+            elif name == "sync_system":
+                self._sync_all()
+            return result
+
+    def lose_power(self, target: Path) -> None:
+        """Write into `target` what would be left now."""
+        self._restore(self._root, target)
+
+    def _restore(self, folder: Path, target: Path) -> None:
+        target.mkdir()
+        for name in self._names.get(folder, {}):
+            inode = self._names[folder][name]
+            if folder / name in self._folders:
+                self._restore(folder / name, target / name)
+            else:
+                (target / name).write_bytes(self._bytes.get(inode, b""))
+                (target / name).chmod(0o600)
+
+    def _sync_file(self, path: Path) -> None:
+        self._bytes[path.stat().st_ino] = path.read_bytes()
+
+    def _sync_names(self, folder: Path) -> None:
+        self._names[folder] = {path.name: path.stat().st_ino for path in folder.iterdir()}
+        self._folders |= {path for path in folder.iterdir() if path.is_dir()}
+
+    def _sync_all(self) -> None:
+        for folder in [self._root, *(path for path in self._root.rglob("*") if path.is_dir())]:
+            self._sync_names(folder)
+        for path in self._root.rglob("*"):
+            if path.is_file():
+                self._sync_file(path)

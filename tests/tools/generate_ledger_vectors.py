@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from secure_msg.codec.errors import CodecError
+from secure_msg.codec.proofs import HeadProof, MapLeaf, MapProof, Receipt
 from secure_msg.codec.schema import to_bytes
 from secure_msg.crypto.errors import CryptoError
 from secure_msg.crypto.hash import sha256
@@ -21,8 +22,8 @@ from secure_msg.ledger import merkle
 from secure_msg.ledger.chain import ChainHeader, ChainState, Head, read_header, verify_page
 from secure_msg.ledger.checkpoint import sign_checkpoint, verify_checkpoint
 from secure_msg.ledger.errors import LedgerError
-from secure_msg.ledger.map import MapLeaf, MapProof, SparseMap
-from secure_msg.ledger.receipt import HeadProof, Receipt, verify_head, verify_receipt
+from secure_msg.ledger.map import SparseMap
+from secure_msg.ledger.receipt import verify_head, verify_receipt
 from tests.ledger.simulated import ORIGIN, SimulatedLedger, busy_ledger, chain_id
 
 PATH = Path(__file__).parent.parent / "vectors" / "project" / "ledger.json"

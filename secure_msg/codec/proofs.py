@@ -1,0 +1,61 @@
+"""Proofs as they travel (docs/spec/ledger.md); what makes and checks them is in the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from secure_msg.codec.schema import Bytes, Fixed, Many, Maybe, Nested, Uint, record
+
+LABEL_SIZE = 32
+LABEL_BITS = 256
+LEAF_SIZE = 80
+MAX_HEADER = 256
+MAX_PATH = 53
+MAX_CHECKPOINT = 65_536
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class MapLeaf:
+    label: Annotated[bytes, Fixed(LABEL_SIZE)]
+    value: Annotated[bytes, Fixed(32)]
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class MapProof:
+    """Siblings from the root down (None: empty); for absence, the other leaf that is there."""
+
+    siblings: Annotated[tuple[bytes | None, ...], Many(Maybe(Fixed(32)), LABEL_BITS)]
+    other: Annotated[MapLeaf | None, Maybe(Nested(MapLeaf))] = None
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """An entry's way into a checkpoint."""
+
+    header: Annotated[bytes, Bytes(MAX_HEADER)]
+    chain_size: Annotated[int, Uint()]
+    chain_path: Annotated[tuple[bytes, ...], Many(Fixed(32), MAX_PATH)]
+    map_proof: Annotated[MapProof, Nested(MapProof)]
+    log_index: Annotated[int, Uint()]
+    log_leaf: Annotated[bytes, Fixed(LEAF_SIZE)]
+    log_path: Annotated[tuple[bytes, ...], Many(Fixed(32), MAX_PATH)]
+    checkpoint: Annotated[bytes, Bytes(MAX_CHECKPOINT)]
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class HeadProof:
+    """A chain's head and its way into the newest checkpoint; size 0: the chain does not exist."""
+
+    chain: Annotated[bytes, Fixed(32)]
+    size: Annotated[int, Uint()]
+    root: Annotated[bytes, Fixed(32)]
+    map_proof: Annotated[MapProof, Nested(MapProof)]
+    log_index: Annotated[int, Uint()]
+    log_leaf: Annotated[bytes, Fixed(LEAF_SIZE)]
+    log_path: Annotated[tuple[bytes, ...], Many(Fixed(32), MAX_PATH)]
+    checkpoint: Annotated[bytes, Bytes(MAX_CHECKPOINT)]

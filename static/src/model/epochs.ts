@@ -3,12 +3,13 @@
  * by the keys before (docs/spec/e2ee.md section 6, "Epochs"). Reads and seals; committing is the caller's.
  */
 
+import { MalformedData } from '../codec/errors.ts';
 import { toHex } from '../crypto/bytes.ts';
 import type { RandomBytes } from '../crypto/random.ts';
 import { AccountKeys, openAccountKeys, rewrapAccountKeys } from '../e2ee/accountkeys.ts';
 import { AuthenticationFailed, ServerViolation } from '../e2ee/errors.ts';
 import { ThreadState } from '../e2ee/state.ts';
-import { type Owners, type Unlocking, type Vault, WRAPS_PATH, filePath, openFile, openVault, readWraps, rotateVault, sealFile } from '../e2ee/vault.ts';
+import { type Owners, type Unlocking, type Vault, WRAPS_PATH, filePath, openFile, openVault, rotateVault, sealFile } from '../e2ee/vault.ts';
 import {
   Contacts, FILE_LIMIT, LABEL_CONTACTS, LABEL_KEYS, LABEL_PREKEYS, LABEL_SETTINGS, archiveLabel, sessionLabel,
 } from '../e2ee/vaultfiles.ts';
@@ -61,11 +62,6 @@ export async function nextEpoch(folder: RawFolder, request: EpochRequest): Promi
 export async function checkOpens(wraps: Uint8Array, account: Uint8Array, { password, recovery }: Owners): Promise<void> {
   await openVault(wraps, account, { by: 'password', key: password });
   if (recovery !== null) await openVault(wraps, account, { by: 'recovery', key: recovery });
-}
-
-/** Whether the wraps name somebody who has a recovery code. */
-export async function hasRecoveryWrap(wraps: Uint8Array, account: Uint8Array): Promise<boolean> {
-  return (await readWraps(wraps, account)).recovery !== null;
 }
 
 /** Puts for what is still under an older epoch of these threads, thread by thread: each may be committed alone. */
@@ -138,7 +134,7 @@ class Moving {
   async threadPuts(thread: Uint8Array): Promise<readonly PutFile[]> {
     const session = await this.#opened(sessionLabel(thread));
     if (session === null) return [];
-    const { segments } = ThreadState.decode(session.plaintext, FILE_LIMIT);
+    const segments = segmentsOf(session.plaintext);
     const archive = segments === 0 ? null : await this.#opened(archiveLabel(thread, segments - 1));
     const puts: PutFile[] = [];
     for (const one of [session, archive]) {
@@ -165,6 +161,16 @@ class Moving {
 
   async #sealed(path: Uint8Array, version: number, plaintext: Uint8Array): Promise<PutFile> {
     return { path, expected: version, blob: await sealFile(this.vault, path, version + 1, plaintext, this.random), delete: false };
+  }
+}
+
+/** A state that this client cannot read is moved as it is; its archive stays where it was. */
+function segmentsOf(state: Uint8Array): number {
+  try {
+    return ThreadState.decode(state, FILE_LIMIT).segments;
+  } catch (error) {
+    if (error instanceof MalformedData) return 0;
+    throw error;
   }
 }
 

@@ -19,16 +19,16 @@ PAGE_CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types securemsg"
+    "require-trusted-types-for 'script'; trusted-types securemsg lit-html"
 )
 WORKER_CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'"
 
 _PERMISSIONS = (
-    "accelerometer autoplay bluetooth browsing-topics camera display-capture encrypted-media "
+    "accelerometer autoplay browsing-topics camera display-capture encrypted-media "
     "fullscreen gamepad geolocation gyroscope hid identity-credentials-get idle-detection "
     "local-fonts magnetometer microphone midi payment picture-in-picture "
     "publickey-credentials-create publickey-credentials-get screen-wake-lock serial "
-    "storage-access usb web-share window-management xr-spatial-tracking"
+    "storage-access usb window-management xr-spatial-tracking"
 )
 
 ALWAYS = {

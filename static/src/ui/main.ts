@@ -8,4 +8,4 @@ import { trustedWorkerUrl } from './trusted.ts';
 const named = document.querySelector<HTMLMetaElement>('meta[name="worker"]')?.content;
 
 adoptStyles(document);
-mount(createApp({ deriveWorkerUrl: trustedWorkerUrl(named ?? '/static/dist/worker.js') }), document.getElementById('app') ?? document.body);
+mount(createApp({ deriveWorkerUrl: trustedWorkerUrl(named ?? new URL('worker.js', import.meta.url).href) }), document.getElementById('app') ?? document.body);

@@ -1,7 +1,7 @@
 /** What went wrong or right, told in a sentence: errors of actions, and short notices at the window's edge. */
 
 import { AppError } from '../model/api.ts';
-import { type Key, t } from './i18n/language.ts';
+import { isKey, t } from './i18n/language.ts';
 
 export interface Notice {
   readonly id: number;
@@ -42,7 +42,8 @@ export function notify(text: string, urgent = false): void {
 
 export function errorText(error: AppError): string {
   if (error.kind === 'slow-down' && error.retryAfter !== null) return t('error.slow-down.wait', { n: Math.ceil(error.retryAfter) });
-  return t(`error.${error.kind}` satisfies Key);
+  const exact = `error.${error.kind}.${error.detail}`;
+  return t(isKey(exact) ? exact : `error.${error.kind}`);
 }
 
 /** Does what was asked; a failure is told and answered with null. Anything but an AppError is a bug and goes on. */

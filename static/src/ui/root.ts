@@ -4,7 +4,7 @@ import { AuthCard } from './auth/auth.ts';
 import { type Step, workView } from './auth/work.ts';
 import './chat/chat.ts';
 import { icons } from './icons.ts';
-import { pickLanguage, setLanguage, t } from './i18n/language.ts';
+import { language, pickLanguage, setLanguage, t } from './i18n/language.ts';
 import { attempt, errorText, notify } from './notices.ts';
 import './parts/dialog.ts';
 import './parts/notice-list.ts';
@@ -29,6 +29,9 @@ export class SecureMsg extends View {
   private declare waiting: boolean;
   /** Signed in when the long work began: then it is shown over the conversations. */
   #signedIn = false;
+  /** The state before work that closes and opens the account again: its conversations stay on the screen meanwhile. */
+  #before: AppState | null = null;
+  #followed = false;
   #seen: Step[] = [];
   #trouble: ReturnType<typeof setTimeout> | null = null;
   #stops: (() => void)[] = [];
@@ -59,16 +62,28 @@ export class SecureMsg extends View {
     super.disconnectedCallback();
   }
 
-  #changed(): void {
+  get #shown(): AppState {
     const { state } = this.app;
-    setLanguage(pickLanguage(state.preferences.language, navigator.languages));
+    if (state.phase.kind !== 'busy' || this.#before === null) return state;
+    return { ...this.#before, phase: state.phase };
+  }
+
+  #changed(): void {
+    const state = this.#shown;
+    setLanguage(pickLanguage(state.preferences.language, navigator.languages), navigator.languages);
     this.#watchConnection(state);
     const kind = state.phase.kind;
-    if (kind === 'signed-in' && !this.#signedIn) {
+    if (kind === 'signed-in') {
       this.#signedIn = true;
-      void this.#followRoute();
-    } else if (kind !== 'signed-in' && kind !== 'busy' && this.#signedIn) {
+      this.#before = state;
+      if (state.ready && !this.#followed) {
+        this.#followed = true;
+        void this.#followRoute();
+      }
+    } else if (kind !== 'busy' && this.#signedIn) {
       this.#signedIn = false;
+      this.#before = null;
+      this.#followed = false;
       // Not even an identifier of a conversation stays in the address.
       navigate({ view: 'list' }, 'replace');
     }
@@ -93,7 +108,7 @@ export class SecureMsg extends View {
   /** Brings the application to what the address names. */
   async #followRoute(): Promise<void> {
     const { route } = this;
-    if (this.app.state.phase.kind !== 'signed-in') return;
+    if (!this.#followed || this.app.state.phase.kind !== 'signed-in') return;
     const open = this.app.state.open?.summary.thread ?? null;
     if (route.view === 'list' && open !== null) this.app.closeConversation();
     if (route.view !== 'conversation' || route.thread === open) return;
@@ -107,17 +122,19 @@ export class SecureMsg extends View {
   }
 
   protected override updated(_changed: PropertyValues): void {
-    const { state } = this.app;
+    const state = this.#shown;
     const page = document.documentElement;
-    page.lang = pickLanguage(state.preferences.language, navigator.languages);
+    page.lang = language();
     if (state.preferences.theme === 'auto') delete page.dataset['theme'];
     else page.dataset['theme'] = state.preferences.theme;
     const unread = state.phase.kind === 'signed-in' ? state.conversations.reduce((sum, { unread: n }) => sum + n, 0) : 0;
+    const colour = getComputedStyle(document.body).backgroundColor;
+    for (const meta of document.querySelectorAll<HTMLMetaElement>('meta[name="theme-color"]')) meta.content = colour;
     document.title = unread > 0 ? `(${unread}) ${t('app.name')}` : t('app.name');
   }
 
   protected override render(): TemplateResult {
-    const { state } = this.app;
+    const state = this.#shown;
     const inside = this.#signedIn && (state.phase.kind === 'signed-in' || state.phase.kind === 'busy') && !this.waiting;
     return html`${inside ? this.#inside(state) : html`<sm-auth .app=${this.app} .state=${state}
         @occupied=${(event: Event) => { this.waiting = event.target instanceof AuthCard && event.target.occupied; }}></sm-auth>`}

@@ -1,7 +1,7 @@
 import { type PropertyValues, type TemplateResult, html, nothing } from 'lit';
 import { type App, AppError, type AppErrorKind, type AppState } from '../../model/api.ts';
 import { icons, mark } from '../icons.ts';
-import { type Key, t } from '../i18n/language.ts';
+import { type Key, isKey, locale, t } from '../i18n/language.ts';
 import { errorText } from '../notices.ts';
 import { View } from '../view.ts';
 import '../parts/password-field.ts';
@@ -14,6 +14,14 @@ type Mode = 'sign-in' | 'register' | 'recover';
 const FIELD_OF: Partial<Readonly<Record<AppErrorKind, 'name' | 'password'>>> = {
   'name-taken': 'name', 'name-refused': 'name', 'weak-password': 'password',
 };
+
+function missingNames(missing: readonly string[]): string {
+  const names = missing.map((name) => {
+    const key = `feature.${name}`;
+    return isKey(key) ? t(key) : name;
+  });
+  return new Intl.ListFormat(locale()).format(names);
+}
 
 /** One card before the conversations: sign in, create an account, recover, and the new recovery code. */
 export class AuthCard extends View {
@@ -119,7 +127,7 @@ export class AuthCard extends View {
     const busy = phase.kind === 'busy' ? phase.progress : this.holding ? { step: 'deriving', fraction: null } as const : null;
     if (phase.kind === 'starting') return html`<h1 class="visually-hidden">${t('app.name')}</h1><p class="starting" role="status">${t('app.starting')}</p>`;
     if (phase.kind === 'unsupported') {
-      return html`<h1>${t('app.unsupported')}</h1><p>${t('app.unsupported.what', { missing: phase.missing.join(', ') })}</p>`;
+      return html`<h1>${t('app.unsupported')}</h1><p>${t('app.unsupported.what', { missing: missingNames(phase.missing) })}</p>`;
     }
     return html`${busy === null ? nothing : html`<h1>${t('progress.title')}</h1>${workView(this.#work, this.#seen, busy)}`}
       <div ?hidden=${busy !== null}>${phase.kind === 'recovering' ? this.#recoveringForm(phase.name) : this.#form()}</div>`;

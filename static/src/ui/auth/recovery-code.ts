@@ -1,6 +1,6 @@
 import { type TemplateResult, html } from 'lit';
 import { icons } from '../icons.ts';
-import { language, t } from '../i18n/language.ts';
+import { locale, t } from '../i18n/language.ts';
 import { copyText, saveText } from '../parts/copying.ts';
 import { dateAndTime } from '../text/format.ts';
 import { View } from '../view.ts';
@@ -40,7 +40,7 @@ export class RecoveryCode extends View {
 
   #lines(): readonly string[] {
     return [t('code.file.name', { name: this.account }), t('code.file.server', { server: location.origin }),
-      t('code.file.date', { date: dateAndTime(Date.now(), language()) })];
+      t('code.file.date', { date: dateAndTime(Date.now(), locale()) })];
   }
 
   #download(): void {

@@ -3,7 +3,7 @@ import type { App, AppState, Hex } from '../../model/api.ts';
 import { mark } from '../icons.ts';
 import { t } from '../i18n/language.ts';
 import { type Route, navigate } from '../router.ts';
-import { View } from '../view.ts';
+import { View, isNarrow } from '../view.ts';
 import './conversation.ts';
 import './details.ts';
 import './list.ts';
@@ -40,7 +40,7 @@ export class ChatView extends View {
       this.#switch(event.key === 'ArrowUp' ? -1 : 1);
     } else if (event.key === 'Escape' && this.#under.view === 'conversation') {
       if (this.#under.details) navigate({ ...this.#under, details: false });
-      else if (matchMedia('(max-width: 45rem)').matches) navigate({ view: 'list' });
+      else if (isNarrow()) navigate({ view: 'list' });
     }
   }
 
@@ -72,14 +72,14 @@ export class ChatView extends View {
     const under = this.#under;
     const open = this.state.open?.summary.thread === this.#thread ? this.state.open : null;
     const pane = under.view !== 'conversation' ? 'list' : under.details ? 'details' : 'conversation';
-    return html`<div class="chat pane-${pane}">
+    return html`<main class="chat pane-${pane}"><h1 class="visually-hidden">${t('app.name')}</h1>
       <sm-list .app=${this.app} .state=${this.state} .current=${this.#thread}></sm-list>
-      <main class="middle">${under.view === 'list' ? this.#empty() : open === null
+      <div class="middle">${under.view === 'list' ? this.#empty() : open === null
         ? html`<div class="blank" role="status"><p>${t('chat.opening')}</p></div>`
-        : html`<sm-conversation .app=${this.app} .state=${this.state} .conversation=${open} .details=${under.view === 'conversation' && under.details}></sm-conversation>`}</main>
+        : html`<sm-conversation .app=${this.app} .state=${this.state} .conversation=${open} .details=${under.view === 'conversation' && under.details}></sm-conversation>`}</div>
       ${under.view === 'conversation' && under.details && open !== null
         ? html`<sm-details .app=${this.app} .state=${this.state} .conversation=${open}></sm-details>` : nothing}
-    </div>`;
+    </main>`;
   }
 
   #empty(): TemplateResult {

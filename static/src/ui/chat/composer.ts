@@ -107,16 +107,20 @@ export class Composer extends View {
       await this.app.send(thread, text);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      notify(errorText(error), true);
-      this.#restore(thread, text);
+      if (!this.#isKept(text)) this.#restore(thread, text, error);
     }
   }
 
+  /** A message that failed says so in its place, with a way to try again. */
+  #isKept(text: string): boolean {
+    const items = this.app.state.open?.items ?? [];
+    return items.some((item) => item.kind === 'message' && item.mine && item.text === text && (item.status === 'failed' || item.status === 'sending'));
+  }
+
   /** What was refused before it became a message comes back into the field. */
-  #restore(thread: Hex, text: string): void {
-    const { items, summary } = this.conversation;
-    const kept = items.some((item) => item.kind === 'message' && item.mine && item.text === text && (item.status === 'failed' || item.status === 'sending'));
-    if (!kept && summary.thread === thread && this.text === '') this.#onInput(text);
+  #restore(thread: Hex, text: string, error: AppError): void {
+    notify(errorText(error), true);
+    if (this.conversation.summary.thread === thread && this.text === '') this.#onInput(text);
   }
 
   protected override render(): TemplateResult {

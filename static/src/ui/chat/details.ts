@@ -1,7 +1,7 @@
 import { type PropertyValues, type TemplateResult, html, nothing } from 'lit';
 import type { App, AppState, Conversation, ConversationSecurity } from '../../model/api.ts';
 import { icons } from '../icons.ts';
-import { isolated, language, rich, t } from '../i18n/language.ts';
+import { isolated, locale, rich, t } from '../i18n/language.ts';
 import { avatar, nameOf } from '../parts/avatar.ts';
 import { facts, fingerprintView, listed } from '../parts/facts.ts';
 import { navigate } from '../router.ts';
@@ -29,19 +29,19 @@ export class DetailsPanel extends View {
     const { summary, security } = this.conversation;
     const { peer, state } = summary;
     const blocked = state === 'blocked' || summary.blockedBy === 'you-blocked';
-    return html`<aside class="details" aria-labelledby="details-title">
+    return html`<section class="details" aria-labelledby="details-title">
       <header class="head"><button type="button" class="icon-button details-close" aria-label=${t('app.close')} @click=${() => this.#close()}>
         <span class="only-phone">${icons.back}</span><span class="not-phone">${icons.close}</span></button><h2 id="details-title">${t('details.title')}</h2></header>
       <div class="details-body" tabindex="0" role="group" aria-labelledby="details-title">
         <div class="details-person">${avatar(peer, 'large')}<p>${nameOf(peer)}</p></div>
-        <section aria-labelledby="details-security"><h3 id="details-security">${t('details.security')}</h3>
+        <div class="details-part"><h3>${t('details.security')}</h3>
           <p class="promise-line">${icons.shield}<span>${security?.established === true ? rich('details.summary', { name: nameOf(peer) }) : t('details.notYet')}</span></p>
-          ${this.#fingerprint(security)}${security === null ? nothing : this.#technical(security)}</section>
-        <section class="details-acts">
+          ${this.#fingerprint(security)}${security === null ? nothing : this.#technical(security)}</div>
+        <div class="details-part details-acts">
           <button type="button" class="row-button" @click=${() => void (blocked ? unblock(this.app, summary.thread) : askToBlock(this.app, summary))}>${icons.block}<span>${t(blocked ? 'details.unblock' : 'details.block', { name: isolated(peer.name) })}</span></button>
           <button type="button" class="row-button danger-text" @click=${() => void askToDelete(this.app, summary)}>${icons.trash}<span>${t('details.delete')}</span></button>
-        </section>
-      </div></aside>`;
+        </div>
+      </div></section>`;
   }
 
   #fingerprint(security: ConversationSecurity | null): TemplateResult {
@@ -53,8 +53,8 @@ export class DetailsPanel extends View {
 
   #technical(security: ConversationSecurity): TemplateResult {
     const when = (time: number | null): unknown => time === null ? null
-      : html`<time datetime=${new Date(time).toISOString()} title=${dateAndTime(time, language())}>${ago(time, Date.now(), language())}</time>`;
-    const number = (value: number | null): string | null => value === null ? null : new Intl.NumberFormat(language()).format(value);
+      : html`<time datetime=${new Date(time).toISOString()} title=${dateAndTime(time, locale())}>${ago(time, Date.now(), locale())}</time>`;
+    const number = (value: number | null): string | null => value === null ? null : new Intl.NumberFormat(locale()).format(value);
     return html`<details class="technical"><summary>${t('details.technical')}</summary>${facts([
       [t('details.suite'), listed([security.suite])],
       [t('details.agreement'), listed(security.agreement)],

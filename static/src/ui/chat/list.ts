@@ -2,7 +2,7 @@ import { type PropertyValues, type TemplateResult, html, nothing } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { type App, AppError, type AppState, type ConversationSummary, type Hex, type Person } from '../../model/api.ts';
 import { icons } from '../icons.ts';
-import { isolated, language, t } from '../i18n/language.ts';
+import { locale, t } from '../i18n/language.ts';
 import { attempt, errorText, notify } from '../notices.ts';
 import { avatar, nameOf } from '../parts/avatar.ts';
 import { formatRoute, navigate } from '../router.ts';
@@ -129,11 +129,11 @@ export class ConversationList extends View {
       ${this.#head()}
       <div class="search" role="search"><label class="visually-hidden" for="search">${t('list.search')}</label>${icons.search}
         <input id="search" type="search" autocomplete="off" spellcheck="false" autocapitalize="none" maxlength="64" dir="auto"
-          placeholder=${t('list.search')} .value=${this.query} @keydown=${(event: KeyboardEvent) => this.#onSearchKey(event)}
+          placeholder=${t('list.search.short')} .value=${this.query} @keydown=${(event: KeyboardEvent) => this.#onSearchKey(event)}
           @input=${(event: Event) => this.#search((event.target as HTMLInputElement).value)} />
         ${filtering ? html`<button type="button" class="icon-button" aria-label=${t('list.search.clear')} @click=${() => this.#clear()}>${icons.close}</button>` : nothing}</div>
       <div class="entries" @keydown=${(event: KeyboardEvent) => this.#onListKey(event)} @focusin=${(event: FocusEvent) => this.#onFocus(event)}>
-        <h1 class="visually-hidden">${t('list.title')}</h1>
+        <h2 class="visually-hidden">${t('list.title')}</h2>
         <ul role="list">${repeat(conversations, ({ thread }) => thread, (summary) => this.#entry(summary))}</ul>
         ${filtering ? this.#found(strangers) : nothing}${this.#blank(filtering, conversations.length + strangers.length)}
       </div>
@@ -144,7 +144,7 @@ export class ConversationList extends View {
   #head(): TemplateResult {
     const { me } = this.state;
     return html`<header class="list-head">${me === null ? nothing : html`
-      <button type="button" class="me" popovertarget="own-menu" aria-label=${t('list.menu', { name: isolated(me.name) })}>${avatar(me, 'small')}${nameOf(me)}</button>
+      <button type="button" class="me" popovertarget="own-menu">${avatar(me, 'small')}${nameOf(me)}<span class="visually-hidden"> (${t('list.menu')})</span></button>
       <div id="own-menu" class="menu" popover>
         <a href=${formatRoute({ view: 'settings', section: null })} @click=${() => this.#closeMenu()}>${icons.settings}${t('list.settings')}</a>
         <button type="button" @click=${() => { this.#closeMenu(); void attempt(() => this.app.signOut()); }}>${icons.leave}${t('list.signOut')}</button>
@@ -162,7 +162,7 @@ export class ConversationList extends View {
         aria-current=${thread === this.current ? 'page' : nothing}>
       ${avatar(peer)}
       <span class="entry-text"><span class="entry-line">${nameOf(peer)}${lastTime === null ? nothing
-        : html`<time datetime=${new Date(lastTime).toISOString()}>${listTime(lastTime, Date.now(), language())}</time>`}</span>
+        : html`<time datetime=${new Date(lastTime).toISOString()}>${listTime(lastTime, Date.now(), locale())}</time>`}</span>
       <span class="entry-line"><span class="preview">${this.#preview(summary)}</span>${this.#marks(summary)}</span></span></a></li>`;
   }
 

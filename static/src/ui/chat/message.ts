@@ -2,7 +2,7 @@ import { type TemplateResult, html, nothing } from 'lit';
 import type { App, MessageStatus, Person } from '../../model/api.ts';
 import { AppError } from '../../model/api.ts';
 import { icons } from '../icons.ts';
-import { language, rich, t } from '../i18n/language.ts';
+import { locale, rich, t } from '../i18n/language.ts';
 import { attempt, errorText } from '../notices.ts';
 import { nameOf } from '../parts/avatar.ts';
 import { clock, dateAndTime, dayName } from '../text/format.ts';
@@ -24,10 +24,12 @@ const STATUS_ICON: Readonly<Record<MessageStatus, TemplateResult | typeof nothin
   sending: icons.clock, failed: icons.alert, stored: icons.check, read: icons.checks, received: nothing,
 };
 
+export function dayHeading(time: number): TemplateResult {
+  return html`<h3 class="day"><time datetime=${new Date(time).toISOString()}>${dayName(time, Date.now(), locale())}</time></h3>`;
+}
+
 export function rowView(row: Row, around: Surroundings): TemplateResult {
   switch (row.kind) {
-    case 'day':
-      return html`<li class="day"><h3><time datetime=${new Date(row.time).toISOString()}>${dayName(row.time, Date.now(), language())}</time></h3></li>`;
     case 'unread':
       return html`<li class="unread-line"><span>${t('chat.unread')}</span></li>`;
     case 'notice':
@@ -48,9 +50,9 @@ function messageView(item: MessageItem, first: boolean, last: boolean, around: S
   const stop = key === around.stop;
   const classes = `row message ${mine ? 'mine' : 'theirs'} ${first ? 'first' : ''} ${last ? 'last' : ''} ${status}`;
   return html`<li class=${classes} data-key=${key} tabindex=${stop ? 0 : -1}>
-    <div class="bubble"><span class="visually-hidden">${mine ? t('chat.mine') : nameOf(around.peer)}: </span><span class="text" dir="auto">${textView(item.text)}</span><span class="meta">${item.resent
-      ? html`<span class="resent">${t('chat.resent')}</span>` : nothing}<time datetime=${new Date(item.time).toISOString()} title=${dateAndTime(item.time, language())}>${clock(item.time, language())}</time>${mine
-      ? html`<span class="status" title=${t(`status.${status}`)}>${STATUS_ICON[status]}<span class="visually-hidden">${t(`status.${status}`)}</span></span>` : nothing}</span></div>
+    <div class="bubble"><span class="visually-hidden">${mine ? t('chat.mine') : nameOf(around.peer)}: </span><div class="text" dir="auto">${textView(item.text)}<span class="meta">${item.resent
+      ? html`<span class="resent">${t('chat.resent')}</span>` : nothing}<time datetime=${new Date(item.time).toISOString()} title=${dateAndTime(item.time, locale())}>${clock(item.time, locale())}</time>${mine
+      ? html`<span class="status" title=${t(`status.${status}`)}>${STATUS_ICON[status]}<span class="visually-hidden">${t(`status.${status}`)}</span></span>` : nothing}</span></div></div>
     <button type="button" class="seal" tabindex=${stop ? 0 : -1} aria-label=${t('message.protection')} title=${t('message.protection')}
       @click=${() => around.showProtection(key)}>${icons.shield}</button>
     ${status === 'failed' ? failedView(item, around) : nothing}

@@ -1,7 +1,7 @@
 import { type PropertyValues, type TemplateResult, html } from 'lit';
 import { AppError, type App, type Hex, type MessageProtection } from '../../model/api.ts';
 import { icons } from '../icons.ts';
-import { language, t } from '../i18n/language.ts';
+import { locale, t } from '../i18n/language.ts';
 import { errorText } from '../notices.ts';
 import { facts, fingerprintView, listed } from '../parts/facts.ts';
 import '../parts/dialog.ts';
@@ -56,7 +56,7 @@ export class ProtectionDialog extends View {
     if (found.kind === 'none') return html`<p>${t('protection.none')}</p>`;
     if (found.kind === 'failed') return html`<p role="alert">${found.text}</p>`;
     const { protection } = found;
-    const number = (value: number | null): string | null => value === null ? null : new Intl.NumberFormat(language()).format(value);
+    const number = (value: number | null): string | null => value === null ? null : new Intl.NumberFormat(locale()).format(value);
     return html`<p class="promise-line">${icons.shield}<span>${t(this.mine ? 'protection.leadMine' : 'protection.lead')}</span></p>${facts([
       [t('protection.content'), listed([protection.content])],
       [t('protection.signature'), listed([protection.signature])],
@@ -64,8 +64,8 @@ export class ProtectionDialog extends View {
       [t('protection.suite'), listed([protection.suite])],
       [t('protection.turn'), number(protection.turn)],
       [t('protection.count'), number(protection.countInTurn)],
-      [t('protection.padded'), protection.paddedSize === null ? null : byteSize(protection.paddedSize, language())],
-      [t('protection.stored'), protection.storedAt === null ? t('protection.pending') : dateAndTime(protection.storedAt, language())],
+      [t('protection.padded'), protection.paddedSize === null ? null : byteSize(protection.paddedSize, locale())],
+      [t('protection.stored'), protection.storedAt === null ? t('protection.pending') : dateAndTime(protection.storedAt, locale())],
       [t('protection.sequence'), number(protection.sequence)],
       [t('protection.id'), fingerprintView(protection.messageId, 'small')],
       [t('protection.hash'), protection.entryHash === null ? null : fingerprintView(protection.entryHash, 'small')],

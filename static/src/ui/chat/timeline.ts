@@ -5,9 +5,9 @@ import { icons } from '../icons.ts';
 import { isolated, rich, t } from '../i18n/language.ts';
 import { attempt } from '../notices.ts';
 import { avatar, nameOf } from '../parts/avatar.ts';
-import { layoutRows } from '../text/rows.ts';
+import { layoutDays } from '../text/rows.ts';
 import { View } from '../view.ts';
-import { rowView } from './message.ts';
+import { dayHeading, rowView } from './message.ts';
 
 /** Distance from the end, in pixels, that still counts as being there. */
 const NEAR_END = 48;
@@ -195,7 +195,8 @@ export class Timeline extends View {
         @scroll=${() => this.#onScroll()} @keydown=${(event: KeyboardEvent) => this.#onKey(event)} @focusin=${(event: FocusEvent) => this.#onFocusIn(event)}>
         <div class="timeline-contents">
           ${this.#beginning()}
-          <ol role="list">${repeat(layoutRows(items, firstUnread), ({ key }) => key, (row) => rowView(row, around))}</ol>
+          ${repeat(layoutDays(items, firstUnread), ({ key }) => key, ({ time, rows }) => html`<div class="day-group">${dayHeading(time)}
+            <ol role="list">${repeat(rows, ({ key }) => key, (row) => rowView(row, around))}</ol></div>`)}
           ${summary.typing ? html`<p class="typing-dots" aria-hidden="true"><i></i><i></i><i></i></p>` : nothing}
         </div>
       </div>

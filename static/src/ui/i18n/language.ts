@@ -11,9 +11,15 @@ export const CATALOGUES: Readonly<Record<Language, Readonly<Record<Key, Entry>>>
 
 const listeners = new Set<() => void>();
 let current: Language = 'en';
+let region = 'en';
 
 export function language(): Language {
   return current;
+}
+
+/** The language with the browser's region (`en-GB`), for dates and numbers. */
+export function locale(): string {
+  return region;
 }
 
 /** The first of the browser's languages that there is a catalogue for. */
@@ -21,21 +27,36 @@ export function pickLanguage(wanted: Language | 'auto', offered: readonly string
   if (wanted !== 'auto') return wanted;
   const known = Object.keys(CATALOGUES) as Language[];
   for (const tag of offered) {
-    const found = known.find((name) => tag.toLowerCase().split('-')[0] === name);
+    const found = known.find((name) => baseOf(tag) === name);
     if (found !== undefined) return found;
   }
   return 'en';
 }
 
-export function setLanguage(next: Language): void {
-  if (next === current) return;
+/** The browser's own variant of a language, else the language alone. */
+export function regionalTag(chosen: Language, offered: readonly string[]): string {
+  return offered.find((tag) => baseOf(tag) === chosen) ?? chosen;
+}
+
+function baseOf(tag: string): string | undefined {
+  return tag.toLowerCase().split('-')[0];
+}
+
+export function setLanguage(next: Language, offered: readonly string[] = []): void {
+  const tag = regionalTag(next, offered);
+  if (next === current && tag === region) return;
   current = next;
+  region = tag;
   for (const listener of listeners) listener();
 }
 
 export function onLanguage(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
+}
+
+export function isKey(name: string): name is Key {
+  return Object.hasOwn(en, name);
 }
 
 function pattern(key: Key, n: unknown): string {
@@ -46,7 +67,7 @@ function pattern(key: Key, n: unknown): string {
 }
 
 function shown(value: string | number | undefined): string {
-  return typeof value === 'number' ? new Intl.NumberFormat(current).format(value) : value ?? '';
+  return typeof value === 'number' ? new Intl.NumberFormat(region).format(value) : value ?? '';
 }
 
 export function t(key: Key, values: Values = {}): string {

@@ -46,7 +46,7 @@ export class ModalDialog extends View {
       @click=${(event: Event) => event.target === this.#dialog && !this.busy && this.kind !== 'alert' && this.close()}>
       <div class="modal-box">
         <header class="modal-head">
-          <h2 id="dialog-title-${this.kind}">${this.heading}</h2>
+          <h2 id="dialog-title-${this.kind}" tabindex="-1" ?autofocus=${this.kind !== 'alert'}>${this.heading}</h2>
           ${this.kind === 'alert' || this.busy ? nothing : html`<button type="button" class="icon-button" @click=${() => this.close()}
             aria-label=${t('app.close')}>${icons.close}</button>`}
         </header>

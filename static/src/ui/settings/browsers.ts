@@ -1,7 +1,7 @@
 import { type TemplateResult, html, nothing } from 'lit';
 import type { App, SessionInfo } from '../../model/api.ts';
 import { icons } from '../icons.ts';
-import { isolated, language, t } from '../i18n/language.ts';
+import { isolated, locale, t } from '../i18n/language.ts';
 import { attempt, notify } from '../notices.ts';
 import { ago, dateAndTime } from '../text/format.ts';
 import { LoadedView } from './loaded.ts';
@@ -34,9 +34,9 @@ export class BrowsersSection extends LoadedView<readonly SessionInfo[]> {
 
   #session({ id, browser, created, lastSeen, current }: SessionInfo): TemplateResult {
     const name = browser === '' ? t('browsers.unknown') : browser;
-    const when = (time: number): string => ago(time, Date.now(), language());
+    const when = (time: number): string => ago(time, Date.now(), locale());
     return html`<li>${icons.browser}<div><p><bdi>${name}</bdi>${current ? html` <span class="pill">${t('browsers.current')}</span>` : nothing}</p>
-      <p class="hint" title=${dateAndTime(created, language())}>${t('browsers.since', { when: when(created) })}${current ? nothing : html` · ${t('browsers.seen', { when: when(lastSeen) })}`}</p></div>
+      <p class="hint" title=${dateAndTime(created, locale())}>${t('browsers.since', { when: when(created) })}${current ? nothing : html` · ${t('browsers.seen', { when: when(lastSeen) })}`}</p></div>
       ${current ? nothing : html`<button type="button" class="button small" aria-label=${t('browsers.end.label', { browser: isolated(name) })} @click=${() => void this.#end(id)}>${t('browsers.end')}</button>`}</li>`;
   }
 }

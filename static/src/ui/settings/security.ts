@@ -1,7 +1,7 @@
 import { type TemplateResult, html } from 'lit';
 import type { AccountSecurity, App } from '../../model/api.ts';
 import { icons } from '../icons.ts';
-import { type Key, language, t } from '../i18n/language.ts';
+import { type Key, locale, t } from '../i18n/language.ts';
 import { copyText } from '../parts/copying.ts';
 import { facts, fingerprintView, listed } from '../parts/facts.ts';
 import { notify } from '../notices.ts';
@@ -40,12 +40,12 @@ export class SecuritySection extends LoadedView<AccountSecurity> {
   #technical(security: AccountSecurity): TemplateResult {
     const { keyDerivation, server } = security;
     const yes = (value: boolean): string => t(value ? 'details.yes' : 'details.no');
-    const number = (value: number): string => new Intl.NumberFormat(language()).format(value);
+    const number = (value: number): string => new Intl.NumberFormat(locale()).format(value);
     return html`<details class="technical" open><summary>${t('security.technical')}</summary>${facts([
       [t('security.root'), listed(security.rootAlgorithms)],
       [t('security.suites'), listed(security.suites)],
       [t('security.derivation'), t('security.derivation.value', { memory: Math.round(keyDerivation.memoryKib / 1024), n: keyDerivation.passes })],
-      [t('security.generation'), t('security.generation.value', { generation: security.generation, date: dateAndTime(security.generationSince, language()) })],
+      [t('security.generation'), t('security.generation.value', { generation: security.generation, date: dateAndTime(security.generationSince, locale()) })],
       [t('security.prekeys'), number(security.oneTimePrekeysLeft)],
       [t('security.prekeyAge'), t('security.days', { n: Math.floor(security.signedPrekeyAge / DAY_MS) })],
       [t('security.vault'), number(security.vaultEpoch)],

@@ -5,7 +5,7 @@ import { t } from '../i18n/language.ts';
 import '../parts/dialog.ts';
 import { attempt } from '../notices.ts';
 import { type Route, SECTIONS, type SettingsSection, formatRoute, navigate } from '../router.ts';
-import { View } from '../view.ts';
+import { View, isNarrow } from '../view.ts';
 import './browsers.ts';
 import './preferences.ts';
 import './secrets.ts';
@@ -38,7 +38,9 @@ export class SettingsDialog extends View {
   }
 
   protected override updated(changed: PropertyValues): void {
-    if (changed.has('section') && changed.get('section') !== undefined) this.querySelector<HTMLElement>('.settings-title')?.focus();
+    // In one column the sections give way to one of them, or the other way round: focus goes with them.
+    if (!changed.has('section') || changed.get('section') === undefined || !isNarrow()) return;
+    this.querySelector<HTMLElement>(this.section === null ? '.sections a' : '.settings-title')?.focus();
   }
 
   protected override render(): TemplateResult {

@@ -3,10 +3,12 @@ import { base } from './base.ts';
 import { chat } from './chat.ts';
 import { overlays } from './overlays.ts';
 import { timeline } from './timeline.ts';
-import { tokens } from './tokens.ts';
 
-/** Constructed style sheets: they need no permission for inline styles, and no request of their own. */
+/**
+ * The views' styles as constructed sheets: they need no permission for inline styles and come with the script.
+ * Colours and sizes are those of static/css/page.css, which the page links.
+ */
 export function adoptStyles(target: Document): void {
-  const sheets = [tokens, base, auth, chat, timeline, overlays].flatMap(({ styleSheet }) => styleSheet === undefined ? [] : [styleSheet]);
+  const sheets = [base, auth, chat, timeline, overlays].flatMap(({ styleSheet }) => styleSheet === undefined ? [] : [styleSheet]);
   target.adoptedStyleSheets = [...target.adoptedStyleSheets, ...sheets];
 }

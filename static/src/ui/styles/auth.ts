@@ -3,7 +3,7 @@ import { css } from 'lit';
 /** The card before the conversations, the recovery code, long work. */
 export const auth = css`
 .auth {
-  min-height: 100%; display: flex; flex-direction: column; align-items: center; justify-content: safe center; gap: 1rem;
+  min-height: 100dvh; display: flex; flex-direction: column; align-items: center; justify-content: safe center; gap: 1rem;
   padding: calc(1.5rem + var(--safe-top)) calc(1rem + var(--safe-right)) calc(1.5rem + var(--safe-bottom)) calc(1rem + var(--safe-left));
   background: radial-gradient(60rem 40rem at 50% -12rem, var(--accent-soft), transparent), var(--ground);
 }

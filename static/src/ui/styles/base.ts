@@ -3,15 +3,13 @@ import { css } from 'lit';
 /** The page, text, buttons, fields: what every view uses. */
 export const base = css`
 *, *::before, *::after { box-sizing: border-box; }
-html { height: 100%; -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
-body {
-  margin: 0; height: 100%; background: var(--ground); color: var(--text);
-  font: 400 var(--size)/1.45 var(--font); overflow-wrap: anywhere; -webkit-tap-highlight-color: transparent;
-}
+html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
+body { overflow-wrap: anywhere; -webkit-tap-highlight-color: transparent; }
 h1, h2, h3, h4, p, ul, ol, dl, dd, fieldset, legend { margin: 0; padding: 0; border: 0; }
 ul[role="list"], ol[role="list"] { list-style: none; }
 h1 { font-size: var(--size-title); line-height: 1.2; letter-spacing: -0.015em; font-weight: 650; text-wrap: balance; }
 h2 { font-size: var(--size-large); font-weight: 650; }
+:is(h2, h3, p)[tabindex="-1"]:focus-visible { outline: none; }
 h3, h4 { font-size: var(--size); font-weight: 650; }
 button, input, textarea { font: inherit; color: inherit; }
 button { cursor: pointer; }
@@ -65,6 +63,7 @@ sm-password { display: block; }
 .button.block { width: 100%; min-height: 2.875rem; }
 .button.small { min-height: 2.25rem; padding: 0.25rem 0.75rem; font-size: var(--size-small); }
 .button.small .icon { width: 1rem; height: 1rem; }
+.button.danger-text { color: var(--danger); }
 .button:disabled { opacity: 0.5; cursor: not-allowed; }
 @media (pointer: coarse) { .button.small { min-height: 2.75rem; } }
 .icon-button {
@@ -87,7 +86,7 @@ sm-password { display: block; }
 .link .icon { width: 1rem; height: 1rem; }
 @media (pointer: coarse) { .link { min-height: 2.75rem; } }
 .actions { display: flex; flex-wrap: wrap; gap: 0.5rem; justify-content: flex-end; }
-.actions.even > * { flex: 1 1 8rem; }
+.actions.even > * { flex: 1 1 6.5rem; padding-inline: 0.6rem; }
 .badge {
   display: inline-grid; place-items: center; min-width: 1.375rem; height: 1.375rem; padding: 0 0.4rem; border-radius: 1rem;
   background: var(--signal); color: var(--on-signal); font-size: 0.75rem; font-weight: 700; line-height: 1; flex: none;

@@ -3,7 +3,7 @@ import { css } from 'lit';
 /** The three columns, the list, heads, banners, composer, details. */
 export const chat = css`
 .inside { display: grid; grid-template-rows: auto minmax(0, 1fr); height: 100dvh; }
-sm-chat, sm-list, sm-conversation, sm-composer, sm-details, sm-protection, sm-settings, sm-dialog { display: contents; }
+sm-auth, sm-chat, sm-list, sm-conversation, sm-composer, sm-details, sm-protection, sm-settings, sm-dialog { display: contents; }
 .chat {
   position: relative; display: grid; grid-template-columns: minmax(16rem, 21rem) minmax(0, 1fr) auto; grid-template-rows: minmax(0, 1fr); min-height: 0;
   padding-inline: var(--safe-left) var(--safe-right);
@@ -40,7 +40,7 @@ sm-chat, sm-list, sm-conversation, sm-composer, sm-details, sm-protection, sm-se
 .entry:focus-visible { outline-offset: -2px; }
 .entry-text { flex: 1; min-width: 0; display: grid; gap: 0.15rem; }
 .entry-line { display: flex; align-items: center; gap: 0.5rem; min-width: 0; min-height: 1.375rem; }
-.entry .name { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-weight: 600; }
+.entry .name { text-align: left; flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-weight: 600; }
 .entry time { color: var(--text-soft); font-size: 0.75rem; flex: none; }
 .entry.unread time { color: var(--accent); font-weight: 650; }
 .preview { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; color: var(--text-soft); font-size: var(--size-small); }
@@ -87,6 +87,7 @@ sm-chat, sm-list, sm-conversation, sm-composer, sm-details, sm-protection, sm-se
   display: block; resize: none; min-height: 2.75rem; max-height: calc(8 * 1.45em + 1.3rem); padding: 0.65rem 1rem; border-color: var(--line); border-radius: 1.4rem; background: var(--raised);
   overflow-y: auto; scrollbar-width: thin; line-height: 1.45;
 }
+.composer textarea:focus-visible { outline-width: 1px; }
 .count:not(:empty) { padding: 0.25rem 1rem 0; color: var(--text-soft); font-size: 0.75rem; }
 .count.over { color: var(--danger); font-weight: 600; }
 .send { display: grid; place-items: center; width: 2.75rem; height: 2.75rem; flex: none; padding: 0; border: 0; border-radius: 50%; background: var(--accent); color: var(--on-accent); transition: background var(--quick); }
@@ -97,7 +98,7 @@ sm-chat, sm-list, sm-conversation, sm-composer, sm-details, sm-protection, sm-se
 .details .head { gap: 0.5rem; }
 .details-body { flex: 1; min-height: 0; overflow-y: auto; display: grid; align-content: start; gap: 1.25rem; padding: 1.25rem 1.25rem calc(1.5rem + var(--safe-bottom)); scrollbar-width: thin; scrollbar-color: var(--line-strong) transparent; }
 .details-body:focus-visible { outline-offset: -3px; }
-.details-body section { display: grid; gap: 0.85rem; }
+.details-part { display: grid; gap: 0.85rem; }
 .details-person { display: grid; justify-items: center; gap: 0.6rem; font-size: var(--size-large); font-weight: 650; text-align: center; }
 .details .facts div { grid-template-columns: 1fr; }
 .details-acts { padding-block-start: 0.75rem; border-block-start: 1px solid var(--line); }

@@ -6,14 +6,14 @@ sm-timeline { position: relative; display: grid; grid-template-rows: minmax(0, 1
 .timeline { overflow-y: auto; overflow-anchor: none; overscroll-behavior: contain; scrollbar-width: thin; scrollbar-color: var(--line-strong) transparent; display: flex; flex-direction: column; }
 .timeline:focus-visible { outline-offset: -3px; }
 .timeline-contents { width: 100%; max-width: 60rem; margin: auto auto 0; padding: 1rem 1rem 0.5rem; }
-.timeline ol { display: flex; flex-direction: column; }
+.day-group, .timeline ol { display: flex; flex-direction: column; }
 .older { padding: 0.75rem; color: var(--text-soft); font-size: var(--size-small); text-align: center; }
 .beginning { display: grid; justify-items: center; gap: 0.4rem; padding: 2rem 1rem 1.25rem; color: var(--text-soft); text-align: center; font-size: var(--size-small); }
 .beginning p { max-width: 27rem; text-wrap: balance; }
 .beginning-name { color: var(--text); font-size: var(--size-large); font-weight: 650; }
 
 .day { align-self: center; margin-block: 1.1rem 0.5rem; position: sticky; inset-block-start: 0.5rem; z-index: 1; }
-.day h3 { padding: 0.15rem 0.75rem; border-radius: 1rem; background: var(--sunken); color: var(--text-soft); font-size: 0.75rem; font-weight: 600; }
+.day { padding: 0.15rem 0.75rem; border-radius: 1rem; background: var(--sunken); color: var(--text-soft); font-size: 0.75rem; font-weight: 600; }
 .unread-line { display: flex; align-items: center; gap: 0.75rem; margin-block: 0.9rem 0.5rem; color: var(--accent); font-size: 0.75rem; font-weight: 700; }
 .unread-line::before, .unread-line::after { content: ""; flex: 1; border-block-start: 1px solid currentColor; opacity: 0.5; }
 
@@ -33,11 +33,11 @@ sm-timeline { position: relative; display: grid; grid-template-rows: minmax(0, 1
 .mine .bubble { border-start-end-radius: var(--tight); border-end-end-radius: var(--tight); }
 .mine.first .bubble { border-start-end-radius: var(--corner); }
 .failed .bubble { background: transparent; border: 1px dashed var(--danger); color: var(--text); }
-.text { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; }
+.text { white-space: pre-wrap; overflow-wrap: anywhere; }
 .text a { color: inherit; text-decoration-thickness: 1px; }
 .theirs .text a { color: var(--accent); }
 .bubble .text a:focus-visible { outline-color: currentColor; }
-.meta { float: inline-end; display: inline-flex; align-items: center; gap: 0.3rem; margin: 0.45rem -0.1rem -0.1rem 0.75rem; color: var(--text-soft); font-size: 0.6875rem; line-height: 1; white-space: nowrap; user-select: none; }
+.meta { float: inline-end; display: inline-flex; align-items: center; gap: 0.3rem; margin-block: 0.45rem -0.1rem; margin-inline: 0.75rem -0.1rem; color: var(--text-soft); font-size: 0.6875rem; line-height: 1; white-space: nowrap; user-select: none; }
 .mine .meta { color: var(--on-mine-soft); }
 .failed .meta { color: var(--danger); }
 .resent { font-style: italic; }
@@ -50,7 +50,7 @@ sm-timeline { position: relative; display: grid; grid-template-rows: minmax(0, 1
 .seal .icon { width: 1.05rem; height: 1.05rem; }
 .seal:hover { background: var(--hover); color: var(--accent); }
 .message:is(:hover, :focus-within) .seal, .seal:focus-visible { opacity: 1; }
-@media (hover: none) { .seal { opacity: 1; } .seal::after { content: ""; position: absolute; inset: -0.25rem; } }
+@media (hover: none) { .seal { opacity: 1; color: var(--line-strong); } .seal::after { content: ""; position: absolute; inset: -0.25rem; } }
 .failed-line { flex-basis: 100%; display: flex; flex-wrap: wrap; justify-content: flex-end; gap: 0.15rem 1rem; padding: 0.3rem 0.25rem; color: var(--danger); font-size: var(--size-small); text-align: end; }
 .failed-acts { display: inline-flex; gap: 1rem; }
 

@@ -1,4 +1,4 @@
-/** The timeline as rows: items with day separators, the unread line, and bubbles gathered by author. Pure. */
+/** The timeline as days of rows: items, the unread line, and bubbles gathered by author. Pure. */
 
 import type { TimelineItem } from '../../model/api.ts';
 import { dayKey } from './format.ts';
@@ -7,11 +7,16 @@ export type MessageItem = Extract<TimelineItem, { kind: 'message' }>;
 export type NoticeItem = Exclude<TimelineItem, { kind: 'message' }>;
 
 export type Row =
-  | { readonly kind: 'day'; readonly key: string; readonly time: number }
   | { readonly kind: 'unread'; readonly key: string }
   | { readonly kind: 'notice'; readonly key: string; readonly item: NoticeItem }
   /** first, last: where the bubble stands in its group. */
   | { readonly kind: 'message'; readonly key: string; readonly item: MessageItem; readonly first: boolean; readonly last: boolean };
+
+export interface Day {
+  readonly key: string;
+  readonly time: number;
+  readonly rows: readonly Row[];
+}
 
 /** Messages of one author within this time stand together. */
 export const GROUP_MS = 5 * 60_000;
@@ -21,14 +26,16 @@ function together(one: TimelineItem | undefined, other: TimelineItem | undefined
     && Math.abs(other.time - one.time) <= GROUP_MS && dayKey(one.time) === dayKey(other.time);
 }
 
-export function layoutRows(items: readonly TimelineItem[], firstUnread: string | null): readonly Row[] {
-  const rows: Row[] = [];
+export function layoutDays(items: readonly TimelineItem[], firstUnread: string | null): readonly Day[] {
+  const days: { key: string; time: number; rows: Row[] }[] = [];
+  let rows: Row[] = [];
   let day = '';
   items.forEach((item, at) => {
     const today = dayKey(item.time);
     // A peer's clock may run behind: a day is announced when it comes, and never announced back.
     if (today > day) {
-      rows.push({ kind: 'day', key: `day ${today}`, time: item.time });
+      rows = [];
+      days.push({ key: today, time: item.time, rows });
       day = today;
     }
     if (item.key === firstUnread) rows.push({ kind: 'unread', key: 'unread' });
@@ -43,5 +50,5 @@ export function layoutRows(items: readonly TimelineItem[], firstUnread: string |
       last: next?.key === firstUnread || !together(item, next),
     });
   });
-  return rows;
+  return days;
 }

@@ -5,8 +5,8 @@
 
 export type Strength = 'empty' | 'short' | 'weak' | 'fair' | 'good' | 'strong';
 
-/** Characters below which a new password is refused. */
-export const SHORTEST_PASSWORD = 10;
+/** Characters below which a new password is refused, by model/password. */
+export const SHORTEST_PASSWORD = 8;
 
 const STEPS: readonly (readonly [number, Strength])[] = [[20, 'strong'], [16, 'good'], [12, 'fair'], [SHORTEST_PASSWORD, 'weak']];
 

@@ -1,10 +1,10 @@
 /** The application: one snapshot for the views, and the actions that change it. */
 
 import { probe } from '../crypto/provider.ts';
-import { fromHex, toHex } from '../crypto/bytes.ts';
+import { fromHex, toBase64url, toHex } from '../crypto/bytes.ts';
 import { systemRandom } from '../crypto/random.ts';
 import { fingerprintOf } from '../ledger/accountchain.ts';
-import { Http, field } from '../net/http.ts';
+import { Http, type JsonObject, field } from '../net/http.ts';
 import {
   type AccountSecurity, type App, AppError, type AppState, type Connection, type Hex, type MessageProtection, type Person,
   type Phase, type Preferences, type Progress, type SessionInfo,
@@ -18,6 +18,7 @@ import { ServerView, readServer } from './server.ts';
 import { SignedIn } from './signedin.ts';
 import { accountFacts, conversationOf, summariesOf } from './snapshot.ts';
 import { missingFeatures } from './support.ts';
+import { bytesField } from './unlocking.ts';
 
 const MAX_TEXT = 32_768;
 const MIN_QUERY = 2;
@@ -265,17 +266,20 @@ class AppModel implements App {
       const asked = query.trim();
       if ([...asked].length < MIN_QUERY) return [];
       const answer = await this.#http.getJson(`/api/directory?q=${encodeURIComponent(asked)}`);
-      const people = Array.isArray(answer['people']) ? (answer['people'] as readonly { account: string; name: string }[]) : [];
+      const people = Array.isArray(answer['people']) ? (answer['people'] as readonly JsonObject[]) : [];
       const me = toHex(this.#active().account);
-      return people.filter(({ account }) => account !== me).map(({ account, name }) => ({ account, name }));
+      return people
+        .map((person) => ({ account: toHex(bytesField(person, 'account', 32)), name: field(person, 'name', 'string') }))
+        .filter(({ account }) => account !== me);
     });
   }
 
   openWith(account: Hex): Promise<Hex> {
     return acting(async () => {
-      const answer = await this.#http.sendJson('POST', '/api/threads', { peer: account });
-      const thread = field(answer, 'thread', 'string');
-      const view = await this.#active().people.view(fromHex(account));
+      const peer = fromHex(account);
+      const answer = await this.#http.sendJson('POST', '/api/threads', { peer: toBase64url(peer) });
+      const thread = toHex(bytesField(answer, 'thread', 32));
+      const view = await this.#active().people.view(peer);
       await this.#active().openWith(account, thread, view.name);
       this.#changed();
       return thread;

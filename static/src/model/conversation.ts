@@ -141,6 +141,7 @@ export class ConversationModel {
     for (;;) {
       const start = this.file.state.chain.size;
       const page = await this.#fetch(start);
+      if (page === null) return;
       if (page.entries.length > 0) await this.#takePage(page);
       const { size } = this.file.state.chain;
       if (size >= page.head.size) return;
@@ -148,8 +149,15 @@ export class ConversationModel {
     }
   }
 
-  async #fetch(start: number): Promise<EntriesPage> {
-    return this.services.http.getRecord(`/api/threads/${this.hex}/entries?start=${start}&count=${PAGE}`, EntriesPage);
+  /** Null: the thread begins with its first message. */
+  async #fetch(start: number): Promise<EntriesPage | null> {
+    try {
+      return await this.services.http.getRecord(`/api/threads/${this.hex}/entries?start=${start}&count=${PAGE}`, EntriesPage);
+    } catch (error) {
+      if (!(error instanceof RequestRefused) || error.status !== 404) throw error;
+      if (start > 0) throw new ServerMisbehaved('a thread that was there is gone');
+      return null;
+    }
   }
 
   async #takePage(page: EntriesPage): Promise<void> {

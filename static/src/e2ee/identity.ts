@@ -67,14 +67,17 @@ export interface IdentityRequest {
   readonly batch: number;
 }
 
+/** How a seed becomes a signing key; vectors need one that signs deterministically. */
+export type ImportKey = (seed: Uint8Array) => Promise<SigningKey>;
+
 /** A new account. Randomness: root 64, signing 64, agreement 96, signed prekey 96, 96 for each one-time prekey. */
-export async function newIdentity(request: IdentityRequest, random: RandomBytes): Promise<NewIdentity> {
+export async function newIdentity(request: IdentityRequest, random: RandomBytes, importKey: ImportKey = importSigningKey): Promise<NewIdentity> {
   const { server, account, name, now } = request;
   const rootSeed = random(HYBRID_SEED_SIZE);
-  const root = await importSigningKey(rootSeed);
+  const root = await importKey(rootSeed);
   const statement = AccountStatement.encode({ server, account, name, root: root.public, created: now });
   const opened = { kind: KIND_ACCOUNT, body: await signStatement(root, TYPE_ACCOUNT, statement) };
-  const first = await newGeneration(root, account, 1, now, random);
+  const first = await newGeneration(root, account, 1, now, random, importKey);
   const signed = await addSignedPrekey(NO_PREKEYS, root, account, now, random);
   const batch = await addBatch(signed.prekeys, root, account, request.batch, now, random);
   const entries = [opened, first.entry, signed.entry, batch.entry];
@@ -90,9 +93,9 @@ export interface NewGeneration {
 }
 
 /** A generation of working keys with its root signature and proof of possession. Randomness: 64, 96. */
-export async function newGeneration(root: SigningKey, account: Uint8Array, generation: number, now: number, random: RandomBytes): Promise<NewGeneration> {
+export async function newGeneration(root: SigningKey, account: Uint8Array, generation: number, now: number, random: RandomBytes, importKey: ImportKey = importSigningKey): Promise<NewGeneration> {
   const [signingSeed, agreementPrivate] = [random(HYBRID_SEED_SIZE), random(AGREEMENT_PRIVATE_SIZE)];
-  const signing = await importSigningKey(signingSeed);
+  const signing = await importKey(signingSeed);
   const agreement = await importAgreementKey(agreementPrivate);
   const payload = KeysStatement.encode({
     account, generation, signing: signing.public, agreement: agreement.public, suites: [SUITE], created: now,

@@ -11,6 +11,7 @@ import type { RandomBytes } from '../crypto/random.ts';
 import { type AesKeyUsage, deriveAesKey, hkdfBaseKey } from '../crypto/vaultkey.ts';
 import { hmacBaseKey, hmacWith, openOnce, sealOnce, unwrapHkdfKey, unwrapHmacKey } from '../crypto/vaultwrap.ts';
 import { AuthenticationFailed, Misuse, ServerViolation, fromPeer } from './errors.ts';
+import { ACCOUNT_LABELS } from './vaultfiles.ts';
 
 const KEY_SIZE = 32;
 const SALT_SIZE = 32;
@@ -225,13 +226,25 @@ export async function sealFile(vault: Vault, path: Uint8Array, version: number, 
   return concat(blobStart(vault.epoch), salt, sealed);
 }
 
-/** The plaintext of a private file at the version at which it is served. Throws AuthenticationFailed. */
+/**
+ * The plaintext of a private file at the version at which it is served. Throws AuthenticationFailed;
+ * ServerViolation for one of the account's files that an ended epoch sealed.
+ */
 export async function openFile(vault: Vault, path: Uint8Array, version: number, blob: Uint8Array): Promise<Uint8Array> {
   if (blob.length < MIN_BLOB || blob.length > MAX_BLOB || blob[0] !== BLOB_VERSION) throw new AuthenticationFailed('private file: not a blob');
-  const base = vaultKeyOf(vault, new DataView(blob.buffer, blob.byteOffset).getUint32(1));
-  const key = await fileKey(base, blob.slice(5, BLOB_START), path, ['decrypt']);
-  return authenticated(async () =>
+  const epoch = new DataView(blob.buffer, blob.byteOffset).getUint32(1);
+  const key = await fileKey(vaultKeyOf(vault, epoch), blob.slice(5, BLOB_START), path, ['decrypt']);
+  const plaintext = await authenticated(async () =>
     unpadFile(await openOnce(key, blob.slice(BLOB_START), encode([vault.account, path, version]))));
+  if (epoch !== vault.epoch && (await isAccountFile(vault, path))) {
+    throw new ServerViolation('private file: of an epoch that ended');
+  }
+  return plaintext;
+}
+
+async function isAccountFile(vault: Vault, path: Uint8Array): Promise<boolean> {
+  for (const label of ACCOUNT_LABELS) if (equalBytes(await filePath(vault, label), path)) return true;
+  return false;
 }
 
 /** The HKDF key of an epoch. Throws AuthenticationFailed for one that the vault does not have. */

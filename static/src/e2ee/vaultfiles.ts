@@ -8,6 +8,8 @@ export const LABEL_KEYS = 'keys';
 export const LABEL_PREKEYS = 'prekeys';
 export const LABEL_CONTACTS = 'contacts';
 export const LABEL_SETTINGS = 'settings';
+/** Every epoch seals these anew. */
+export const ACCOUNT_LABELS: readonly string[] = [LABEL_KEYS, LABEL_PREKEYS, LABEL_CONTACTS, LABEL_SETTINGS];
 export const FILE_LIMIT = 1_048_576;
 const MAX_CONTACTS = 5_000;
 

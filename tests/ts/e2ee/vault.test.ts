@@ -114,6 +114,16 @@ test('a new epoch: new owners, same names, older files still readable', async ()
   assert.deepEqual(await openFile(await openVault(wraps, ACCOUNT, byPassword), path, 1, old), utf8('old'));
 });
 
+test('attack 11: the account\'s own files of an epoch that ended are refused', async () => {
+  const next = await rotateVault(wraps, ACCOUNT, byPassword, { password: other, recovery: null }, random);
+  for (const label of ['keys', 'prekeys', 'contacts', 'settings']) {
+    const path = await filePath(vault, label);
+    const old = await sealFile(vault, path, 1, utf8(label), random);
+    assert.deepEqual(await openFile(vault, path, 1, old), utf8(label));
+    await assert.rejects(openFile(next.vault, path, 1, old), ServerViolation);
+  }
+});
+
 test('a new recovery code replaces the old one within the epoch', async () => {
   const renewed = await replaceRecovery(wraps, ACCOUNT, byPassword, other, random);
   assert.equal((await openVault(renewed, ACCOUNT, { by: 'recovery', key: other })).epoch, 1);

@@ -86,9 +86,13 @@ def skeleton_of(typed: str) -> str:
     """What a typed name is looked up by; of any text, also one that nobody may have."""
     skeleton = _lookup_skeleton(unicodedata.normalize("NFC", typed.strip()))
     encoded = skeleton.encode("utf-8", "surrogatepass")
-    if 0 < len(encoded) <= MAX_SKELETON and skeleton.isprintable():
+    if 0 < len(encoded) <= MAX_SKELETON and all(map(_plain, skeleton)):
         return skeleton
     return "?" + sha256(encoded).hex()
+
+
+def _plain(char: str) -> bool:
+    return char in SEPARATORS or unicodedata.category(char)[0] in "LMN"
 
 
 def _check_length(shown: str) -> None:

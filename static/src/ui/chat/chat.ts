@@ -39,7 +39,7 @@ export class ChatView extends View {
       event.preventDefault();
       this.#switch(event.key === 'ArrowUp' ? -1 : 1);
     } else if (event.key === 'Escape' && this.#under.view === 'conversation') {
-      if (this.#under.details) navigate({ ...this.#under, details: false });
+      if (this.#under.details) navigate({ ...this.#under, details: false }, 'replace');
       else if (isNarrow()) navigate({ view: 'list' });
     }
   }

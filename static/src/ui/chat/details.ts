@@ -22,7 +22,7 @@ export class DetailsPanel extends View {
   }
 
   #close(): void {
-    navigate({ view: 'conversation', thread: this.conversation.summary.thread, details: false });
+    navigate({ view: 'conversation', thread: this.conversation.summary.thread, details: false }, 'replace');
   }
 
   protected override render(): TemplateResult {

@@ -34,7 +34,7 @@ export class SettingsDialog extends View {
   #close(): void {
     const { open } = this.state;
     const back: Route = open === null ? { view: 'list' } : { view: 'conversation', thread: open.summary.thread, details: false };
-    navigate(back);
+    navigate(back, 'replace');
   }
 
   protected override updated(changed: PropertyValues): void {

@@ -43,7 +43,7 @@ sm-browsers > .button { justify-self: start; }
 .segments input:checked + span { background: var(--raised); box-shadow: 0 1px 3px var(--shadow); font-weight: 600; }
 .segments input:focus-visible + span { outline: 2px solid var(--accent); outline-offset: 1px; }
 
-.notices { position: fixed; inset-block-end: calc(1.25rem + var(--safe-bottom)); inset-inline: 1rem; z-index: 10; display: grid; justify-items: center; gap: 0.5rem; pointer-events: none; }
+.notices { position: fixed; inset-block-end: calc(5.25rem + var(--safe-bottom)); inset-inline: 1rem; z-index: 10; display: grid; justify-items: center; gap: 0.5rem; pointer-events: none; }
 .notices > div { display: grid; justify-items: center; gap: 0.5rem; }
 .notice { display: flex; align-items: center; gap: 0.5rem; max-width: 30rem; padding: 0.35rem 0.35rem 0.35rem 1rem; border-radius: var(--radius); background: light-dark(#1d2b29, #e7eeec); color: light-dark(#f2f7f5, #14201e); box-shadow: 0 1rem 2rem -0.75rem var(--shadow); pointer-events: auto; }
 .notice .icon-button { color: inherit; }

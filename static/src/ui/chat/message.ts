@@ -51,7 +51,7 @@ function messageView(item: MessageItem, first: boolean, last: boolean, around: S
   const classes = `row message ${mine ? 'mine' : 'theirs'} ${first ? 'first' : ''} ${last ? 'last' : ''} ${status}`;
   return html`<li class=${classes} data-key=${key} tabindex=${stop ? 0 : -1}>
     <div class="bubble"><span class="visually-hidden">${mine ? t('chat.mine') : nameOf(around.peer)}: </span><div class="text" dir="auto">${textView(item.text)}<span class="meta">${item.resent
-      ? html`<span class="resent">${t('chat.resent')}</span>` : nothing}<time datetime=${new Date(item.time).toISOString()} title=${dateAndTime(item.time, locale())}>${clock(item.time, locale())}</time>${mine
+      ? html`<span class="resent">${t('chat.resent')}</span>` : nothing}<time dir="ltr" datetime=${new Date(item.time).toISOString()} title=${dateAndTime(item.time, locale())}>${clock(item.time, locale())}</time>${mine
       ? html`<span class="status" title=${t(`status.${status}`)}>${STATUS_ICON[status]}<span class="visually-hidden">${t(`status.${status}`)}</span></span>` : nothing}</span></div></div>
     <button type="button" class="seal" tabindex=${stop ? 0 : -1} aria-label=${t('message.protection')} title=${t('message.protection')}
       @click=${() => around.showProtection(key)}>${icons.shield}</button>

@@ -36,7 +36,6 @@ const texts = {
   'auth.password.new': 'New password',
   'auth.password.current': 'Current password',
   'auth.password.show': 'Show password',
-  'auth.password.hide': 'Hide password',
   'auth.code': 'Recovery code',
   'auth.code.hint': 'Eight groups of four characters. Spaces, dashes and capitals do not matter.',
   'auth.toRegister': 'New here?',
@@ -175,7 +174,6 @@ const texts = {
   'connection.reconnecting': 'Reconnecting…',
 
   'details.title': 'Details',
-  'details.person': 'Person',
   'details.security': 'Security of this conversation',
   'details.summary': 'Only you and {name} can read it. The server stores sealed envelopes.',
   'details.notYet': 'The keys are agreed when the first message is sent.',

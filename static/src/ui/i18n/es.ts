@@ -36,7 +36,6 @@ export const es: Readonly<Record<Key, Entry>> = {
   'auth.password.new': 'Contraseña nueva',
   'auth.password.current': 'Contraseña actual',
   'auth.password.show': 'Mostrar contraseña',
-  'auth.password.hide': 'Ocultar contraseña',
   'auth.code': 'Código de recuperación',
   'auth.code.hint': 'Ocho grupos de cuatro caracteres. Espacios, guiones y mayúsculas no importan.',
   'auth.toRegister': '¿Es tu primera vez?',
@@ -175,7 +174,6 @@ export const es: Readonly<Record<Key, Entry>> = {
   'connection.reconnecting': 'Conectando de nuevo…',
 
   'details.title': 'Detalles',
-  'details.person': 'Persona',
   'details.security': 'Seguridad de esta conversación',
   'details.summary': 'Solo tú y {name} podéis leerla. El servidor guarda sobres sellados.',
   'details.notYet': 'Las llaves se acuerdan al enviar el primer mensaje.',

@@ -18,13 +18,10 @@ export function passwordStrength(password: string, name = ''): Strength {
   return STEPS.find(([least]) => effective >= least)?.[1] ?? 'weak';
 }
 
-/** Characters that say nothing new: equal to the one before, its neighbour in the alphabet, or one of very few. */
+/** Characters that say nothing new: they go on with a row such as "aaa" or "123", or are some of very few. */
 function repeated(characters: readonly string[]): number {
-  let predictable = 0;
-  for (let at = 1; at < characters.length; at += 1) {
-    const step = (characters[at]?.codePointAt(0) ?? 0) - (characters[at - 1]?.codePointAt(0) ?? 0);
-    if (Math.abs(step) <= 1) predictable += 1;
-  }
+  const steps = characters.slice(1).map((character, at) => (character.codePointAt(0) ?? 0) - (characters[at]?.codePointAt(0) ?? 0));
+  const predictable = steps.filter((step, at) => Math.abs(step) <= 1 && step === steps[at - 1]).length;
   const distinct = new Set(characters).size;
   return Math.max(predictable, characters.length - 2 * distinct);
 }

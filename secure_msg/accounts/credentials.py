@@ -79,7 +79,8 @@ class SignIn:
     def check(self, typed: str, login_key: bytes) -> bytes:
         """The account whose login key this is. Raises SignInFailed."""
         account, found = self._look_up(skeleton_of(typed))
-        expected = self._fake(b"login", typed) if found is None else found.login
+        fake = self._fake(b"login", typed)
+        expected = fake if found is None else found.login
         matches = equal(login_hash(login_key), expected)
         if account is None or not matches:
             raise SignInFailed

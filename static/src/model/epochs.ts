@@ -45,9 +45,10 @@ export async function nextEpoch(folder: RawFolder, request: EpochRequest): Promi
   const { account, unlocking, owners, random, onFraction } = request;
   const stored = await folder.read(WRAPS_PATH);
   if (stored === null) throw new ServerViolation('the wraps are missing');
+  const before = await openVault(stored.blob, account, unlocking);
   const { vault, wraps } = await rotateVault(stored.blob, account, unlocking, owners, random);
   await checkOpens(wraps, account, owners);
-  const moving = new Moving(folder, await folder.list(), vault, random);
+  const moving = new Moving(folder, await folder.list(), { before, vault }, random);
   moving.take({ path: WRAPS_PATH, expected: stored.version, blob: wraps, delete: false });
 
   await moving.keys();
@@ -66,7 +67,7 @@ export async function checkOpens(wraps: Uint8Array, account: Uint8Array, { passw
 
 /** Puts for what is still under an older epoch of these threads, thread by thread: each may be committed alone. */
 export async function* laterPuts(folder: RawFolder, vault: Vault, threads: readonly Uint8Array[], random: RandomBytes): AsyncGenerator<readonly PutFile[]> {
-  const moving = new Moving(folder, await folder.list(), vault, random);
+  const moving = new Moving(folder, await folder.list(), { before: vault, vault }, random);
   for (const thread of distinct(threads)) {
     const puts = await moving.threadPuts(thread);
     if (puts.length > 0) yield puts;
@@ -82,7 +83,7 @@ class Moving {
   constructor(
     private readonly folder: RawFolder,
     private readonly versions: ReadonlyMap<string, number>,
-    private readonly vault: Vault,
+    private readonly vaults: { readonly before: Vault; readonly vault: Vault },
     private readonly random: RandomBytes,
   ) {}
 
@@ -97,21 +98,22 @@ class Moving {
 
   /** The private keys: their blobs inside the file are under the vault key too. */
   async keys(): Promise<void> {
-    const path = await filePath(this.vault, LABEL_KEYS);
+    const { before, vault } = this.vaults;
+    const path = await filePath(vault, LABEL_KEYS);
     const file = await this.folder.read(path);
     if (file === null) throw new ServerViolation("the account's keys are missing");
-    const before = AccountKeys.decode(await openFile(this.vault, path, file.version, file.blob), FILE_LIMIT);
-    const after = await rewrapAccountKeys(this.vault, epochOf(file), before, this.random);
-    await openAccountKeys(this.vault, after);
+    const sealed = AccountKeys.decode(await openFile(before, path, file.version, file.blob), FILE_LIMIT);
+    const after = await rewrapAccountKeys(vault, before.epoch, sealed, this.random);
+    await openAccountKeys(vault, after);
     this.take(await this.#sealed(path, file.version, AccountKeys.encode(after)));
   }
 
   /** One of the account's own files, whose plaintext is the answer; null when there is none. */
   async own(label: string): Promise<Uint8Array | null> {
-    const path = await filePath(this.vault, label);
+    const path = await filePath(this.vaults.vault, label);
     const file = await this.folder.read(path);
     if (file === null) return null;
-    const plaintext = await openFile(this.vault, path, file.version, file.blob);
+    const plaintext = await openFile(this.vaults.before, path, file.version, file.blob);
     this.take(await this.#sealed(path, file.version, plaintext));
     return plaintext;
   }
@@ -138,7 +140,7 @@ class Moving {
     const archive = segments === 0 ? null : await this.#opened(archiveLabel(thread, segments - 1));
     const puts: PutFile[] = [];
     for (const one of [session, archive]) {
-      if (one !== null && one.epoch < this.vault.epoch) puts.push(await this.#sealed(one.path, one.version, one.plaintext));
+      if (one !== null && one.epoch < this.vaults.vault.epoch) puts.push(await this.#sealed(one.path, one.version, one.plaintext));
       one?.plaintext.fill(0);
     }
     return puts;
@@ -146,12 +148,12 @@ class Moving {
 
   /** Null when there is no such file, or when it does not open: then its thread will say so where it is read. */
   async #opened(label: string): Promise<{ path: Uint8Array; version: number; epoch: number; plaintext: Uint8Array } | null> {
-    const path = await filePath(this.vault, label);
+    const path = await filePath(this.vaults.vault, label);
     if (!this.versions.has(toHex(path))) return null;
     const file = await this.folder.read(path);
     if (file === null) return null;
     try {
-      const plaintext = await openFile(this.vault, path, file.version, file.blob);
+      const plaintext = await openFile(this.vaults.before, path, file.version, file.blob);
       return { path, version: file.version, epoch: epochOf(file), plaintext };
     } catch (error) {
       if (error instanceof AuthenticationFailed) return null;
@@ -160,7 +162,7 @@ class Moving {
   }
 
   async #sealed(path: Uint8Array, version: number, plaintext: Uint8Array): Promise<PutFile> {
-    return { path, expected: version, blob: await sealFile(this.vault, path, version + 1, plaintext, this.random), delete: false };
+    return { path, expected: version, blob: await sealFile(this.vaults.vault, path, version + 1, plaintext, this.random), delete: false };
   }
 }
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 SYNC_EACH = 16
-"""Up to so many files are fsynced one by one; above it one syncfs costs less than their sum."""
+"""So many files and folders are fsynced one by one; for more, one syncfs costs less."""
 
 _WINDOWS = os.name == "nt"
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -41,7 +41,7 @@ class AppendFile:
 
 
 class WriteSet:
-    """Writes that become durable together by one `sync`; until then none of them counts."""
+    """Writes and removals that become durable together by one `sync`; before it none counts."""
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
@@ -68,11 +68,16 @@ class WriteSet:
             self._disk.make_folder(folder)
             self._folders |= {folder, folder.parent}
 
+    def remove(self, path: Path) -> None:
+        """Unlink `path`."""
+        self._disk.remove(path)
+        self._folders.add(path.parent)
+
     def sync(self) -> None:
         """Make every write of the set durable, folders included."""
         files, folders = sorted(self._files), sorted(self._folders)
         self._files, self._folders = set(), set()
-        if len(files) > SYNC_EACH and self._disk.sync_system(files[0]):
+        if len(files) + len(folders) > SYNC_EACH and self._disk.sync_system(folders[0]):
             return
         for path in files:
             self._disk.sync_file(path)

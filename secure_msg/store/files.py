@@ -32,7 +32,7 @@ from secure_msg.store.layout import Layout
 from secure_msg.store.lock import FolderLock
 from secure_msg.store.logfiles import LogFiles
 from secure_msg.store.reader import Reader
-from secure_msg.store.recovery import adopt_heads, read_checkpoint, replay
+from secure_msg.store.recovery import adopt_heads, check_reach, read_checkpoint, replay
 from secure_msg.store.requests import checked_request
 from secure_msg.store.sequencer import Request, Sequencer
 from secure_msg.store.serverkeys import ServerKeys
@@ -104,8 +104,10 @@ class FileStore:
         self._sequencer = Sequencer(self._process)
         self._heads = HeadsFile(layout.heads, keys.derive("heads"), disk)
         found = self._heads.load()
-        adopt_heads(self._state, found, keys.identity, self._log)
         self._journal = Journal(layout.journal, keys.derive("journal"), disk)
+        self._checkpoint = read_checkpoint(layout, keys.identity)
+        check_reach(found.mark, self._journal, self._checkpoint)
+        adopt_heads(self._state, found, keys.identity, self._log)
         self._committer = Committer(
             installer=self._installer,
             state=self._state,
@@ -262,8 +264,9 @@ class FileStore:
 
     def _recover(self) -> None:
         """Make whole what a crash left, then mark the start by a timed leaf."""
-        checkpoint = read_checkpoint(self._layout, self._outside.keys.identity)
-        accounts = replay(self._state, self._journal, self._installer, self._stage, checkpoint)
+        accounts = replay(
+            self._state, self._journal, self._installer, self._stage, self._checkpoint
+        )
         self._background.write(*self._begin_with_leaf())
         for account in accounts:
             self._sweep(account)

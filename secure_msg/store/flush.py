@@ -122,16 +122,18 @@ class Flusher:
         self._log.written(self.log_size)
 
     def clean(self, snapshot: Snapshot) -> None:
-        """Step 5: unlink superseded blobs and older partial tiles."""
+        """Step 5: unlink superseded blobs, indices and partial tiles, durably."""
+        writes = self._disk.write_set()
         for (account, path), blob in snapshot.blobs.items():
             kept = blob.version if blob.blob is not None else 0
             if blob.replaces not in (0, kept):
-                self._disk.remove(self._layout.blob(account, path, blob.replaces))
+                writes.remove(self._layout.blob(account, path, blob.replaces))
         for due in snapshot.indices:
             if due.older:
-                self._disk.remove(self._layout.index(due.account, due.older))
+                writes.remove(self._layout.index(due.account, due.older))
         for old in self._log.superseded(snapshot.published.log.size):
-            self._disk.remove(old)
+            writes.remove(old)
+        writes.sync()
 
     def _part(self, chain: Chain) -> ChainPart:
         pending = self._state.pending.get(chain.id)

@@ -12,7 +12,10 @@ from secure_msg.store.durable import AppendFile, Disk
 
 SEGMENT_MAGIC = b"smjrnl1\n"
 RECORD_MAGIC = b"smjr"
-HEADER_SIZE = 4 + 4 + 8 + 32
+HEAD_SIZE = 4 + 4 + 8 + 4
+HEADER_SIZE = HEAD_SIZE + 32
+SECTOR = 512
+ZEROS = bytes(4)
 MAX_PAYLOAD = 64 << 20
 
 
@@ -33,10 +36,11 @@ class _Segment:
     valid_end: int
     data_size: int
     valid_after: bool
+    torn: bool
 
     @property
-    def torn(self) -> bool:
-        return self.valid_end < self.data_size
+    def whole(self) -> bool:
+        return self.valid_end == self.data_size
 
 
 class Journal:
@@ -57,6 +61,11 @@ class Journal:
         found, self._found = self._found, []
         for segment in found:
             yield from segment.records
+
+    def span(self) -> tuple[int | None, int]:
+        """The first index that was found (None: no record at all), and the one after the last."""
+        indices = [record.index for segment in self._found for record in segment.records]
+        return (indices[0], indices[-1] + 1) if indices else (None, 0)
 
     def append(self, index: int, payload: bytes) -> None:
         """Write one record and make it durable. OSError means that it may or may not be there."""
@@ -98,15 +107,15 @@ class Journal:
         path = self._path(number)
         data = path.read_bytes()
         if not data.startswith(SEGMENT_MAGIC):
-            after = self._valid_after(data, 0)
-            return _Segment(path, [], 0, len(data), after)
+            torn = len(data) < len(SEGMENT_MAGIC) or not data.strip(b"\0")
+            return _Segment(path, [], 0, len(data), self._valid_after(data, 0), torn)
         records = []
         position = len(SEGMENT_MAGIC)
         while (record := _read_frame(self._key, data, position)) is not None:
             records.append(record)
             position += HEADER_SIZE + len(record.payload)
-        after = self._valid_after(data, position)
-        return _Segment(path, records, position, len(data), after)
+        after, torn = self._valid_after(data, position), _is_torn(self._key, data, position)
+        return _Segment(path, records, position, len(data), after, torn)
 
     def _valid_after(self, data: bytes, position: int) -> bool:
         """Whether any valid record begins after `position`."""
@@ -121,10 +130,10 @@ class Journal:
         expected: int | None = None
         for number, segment in enumerate(self._found):
             later = any(one.records or one.valid_after for one in self._found[number + 1 :])
-            if segment.torn and (segment.valid_after or later):
+            if not segment.whole and (segment.valid_after or later or not segment.torn):
                 raise Damaged(
-                    f"journal/{segment.path.name} is damaged from byte {segment.valid_end} on, "
-                    f"before valid records (of {segment.data_size} bytes)"
+                    f"journal/{segment.path.name} is damaged from byte {segment.valid_end} on "
+                    f"(of {segment.data_size} bytes), and not by a write that was cut short"
                 )
             for record in segment.records:
                 if expected is not None and record.index != expected:
@@ -137,7 +146,7 @@ class Journal:
 
     def _cut_torn_tail(self) -> None:
         for segment in self._found:
-            if segment.torn:
+            if not segment.whole:
                 self._disk.cut(segment.path, segment.valid_end)
 
 
@@ -147,19 +156,46 @@ def _is_segment(path: Path) -> bool:
 
 def _frame(key: bytes, index: int, payload: bytes) -> bytes:
     head = len(payload).to_bytes(4, "big") + index.to_bytes(8, "big")
-    return RECORD_MAGIC + head + hmac_sha256(key, head, payload) + payload
+    check = hmac_sha256(key, head)[:4]
+    return RECORD_MAGIC + head + check + hmac_sha256(key, head, payload) + payload
 
 
 def _read_frame(key: bytes, data: bytes, position: int) -> JournalRecord | None:
     """The record that begins at `position`, None when none that checks does."""
     body = position + HEADER_SIZE
-    if data[position : position + 4] != RECORD_MAGIC or len(data) < body:
+    size = _declared(key, data, position)
+    if size is None or size > len(data) - body:
         return None
-    head = data[position + 4 : position + 16]
-    size = int.from_bytes(head[:4], "big")
-    payload = data[body : body + size]
-    if size > MAX_PAYLOAD or len(payload) != size:
-        return None
-    if not equal(hmac_sha256(key, head, payload), data[position + 16 : body]):
+    head, payload = data[position + 4 : position + 16], data[body : body + size]
+    if not equal(hmac_sha256(key, head, payload), data[position + HEAD_SIZE : body]):
         return None
     return JournalRecord(int.from_bytes(head[4:], "big"), payload)
+
+
+def _declared(key: bytes, data: bytes, position: int) -> int | None:
+    """The payload size that the head at `position` gives, None when it is no head that checks."""
+    head, check = data[position + 4 : position + 16], data[position + 16 : position + HEAD_SIZE]
+    if data[position : position + 4] != RECORD_MAGIC or len(check) != 4:
+        return None
+    if not equal(hmac_sha256(key, head)[:4], check):
+        return None
+    size = int.from_bytes(head[:4], "big")
+    return size if size <= MAX_PAYLOAD else None
+
+
+def _is_torn(key: bytes, data: bytes, position: int) -> bool:
+    """Whether what stands from `position` on looks like a write that was cut short.
+
+    It ends early, or has zeros at its end or in a whole sector: what the disk never got. A record
+    that is all there and does not check was changed later.
+    """
+    rest = len(data) - position
+    size = _declared(key, data, position)
+    if rest < HEADER_SIZE or (size is not None and rest < HEADER_SIZE + size):
+        return True
+    end = len(data) if size is None else position + HEADER_SIZE + size
+    if data.endswith(ZEROS):
+        return True
+    starts = range(position - position % SECTOR, end, SECTOR)
+    sectors = (data[max(start, position) : min(start + SECTOR, end)] for start in starts)
+    return any(len(sector) >= len(ZEROS) and not sector.strip(b"\0") for sector in sectors)

@@ -19,12 +19,27 @@ from secure_msg.store.heads import FoundHeads
 from secure_msg.store.journal import MAX_PAYLOAD, Journal, JournalRecord
 from secure_msg.store.layout import Layout
 from secure_msg.store.logfiles import LogFiles, LogHead
-from secure_msg.store.records import Batch
+from secure_msg.store.records import Batch, MarkRecord
 from secure_msg.store.serverkeys import ServerIdentity
 from secure_msg.store.stage import Stage
 from secure_msg.store.state import Published, State, chain_of
 
 _log = logging.getLogger(__name__)
+
+
+def check_reach(mark: MarkRecord, journal: Journal, checkpoint: Checkpoint | None) -> None:
+    """Heads, journal and checkpoint must meet: else one is older than the others, or cut short."""
+    first, end = journal.span()
+    if first is not None and first > mark.log_size:
+        raise Damaged(
+            f"ledger/heads ends with log size {mark.log_size} and the journal begins with {first}"
+        )
+    reached = max(mark.log_size, end)
+    if checkpoint is not None and checkpoint.size > reached:
+        raise Damaged(
+            f"heads and journal end with log size {reached}, but a checkpoint for "
+            f"{checkpoint.size} was signed: the tail is lost"
+        )
 
 
 def adopt_heads(state: State, found: FoundHeads, identity: ServerIdentity, log: LogFiles) -> None:
@@ -57,18 +72,11 @@ def replay(
         batch = _batch(record)
         accounts.update(put.account for put in batch.puts)
         size = state.published.log.size
-        if record.index > size:
-            raise Damaged(f"the journal begins with record {record.index}, {size} should stand")
         if record.index == size:
             stage = new_stage(record.index, batch.time)
             stage.replay(batch)
             installer.install(installer.prepare(stage), b"")
             _compare(state, checkpoint)
-    if checkpoint is not None and checkpoint.size > state.published.log.size:
-        raise Damaged(
-            f"the journal ends with log size {state.published.log.size}, "
-            f"but a checkpoint for {checkpoint.size} was signed: its tail is lost"
-        )
     return frozenset(accounts)
 
 

@@ -107,6 +107,22 @@ class WatchedDisk(Disk):
         self._step("cut", path, size)
 
 
+class UnsyncedDisk(Disk):
+    """Syncs nothing: for what is checked after a crash, when no further one follows."""
+
+    def sync_data(self, descriptor: int) -> None:
+        pass
+
+    def sync_file(self, path: Path) -> None:
+        pass
+
+    def sync_folder(self, path: Path) -> None:
+        pass
+
+    def sync_system(self, path: Path) -> bool:
+        return True
+
+
 class PowerDisk(WatchedDisk):
     """Knows what would be left if the power failed: the strictest reading of POSIX.
 
@@ -119,6 +135,7 @@ class PowerDisk(WatchedDisk):
         self._bytes: dict[int, bytes] = {}
         self._names: dict[Path, dict[str, int]] = {}
         self._folders: set[Path] = set()
+        self._held: dict[int, int] = {}
         self._sync_all()
 
     def _step(self, name: str, *arguments: Any) -> Any:
@@ -152,8 +169,20 @@ class PowerDisk(WatchedDisk):
         self._bytes[path.stat().st_ino] = path.read_bytes()
 
     def _sync_names(self, folder: Path) -> None:
-        self._names[folder] = {path.name: path.stat().st_ino for path in folder.iterdir()}
+        self._names[folder] = {path.name: self._hold(path) for path in folder.iterdir()}
         self._folders |= {path for path in folder.iterdir() if path.is_dir()}
+
+    def _hold(self, path: Path) -> int:
+        """The inode of `path`, kept open so that no later file is given its number."""
+        inode = path.stat().st_ino
+        if inode not in self._held:
+            self._held[inode] = os.open(path, os.O_RDONLY)
+        return inode
+
+    def release(self) -> None:
+        for descriptor in self._held.values():
+            os.close(descriptor)
+        self._held = {}
 
     def _sync_all(self) -> None:
         for folder in [self._root, *(path for path in self._root.rglob("*") if path.is_dir())]:

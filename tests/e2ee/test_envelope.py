@@ -55,7 +55,7 @@ def test_every_suite_carries_text(aead: AeadName) -> None:
 
 
 def variants(sealed: Envelope) -> list[Envelope]:
-    """The envelope with each field changed on its own: each byte of short ones, some of the body."""
+    """The envelope with each field changed alone: each byte of short ones, some of the body."""
     changed: list[Envelope] = [
         replace(sealed, author=Member(b"\x01" * 32)),
         replace(sealed, seen=sealed.seen + 1),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from secure_msg.codec.accounts import (
     KIND_ACCOUNT,
@@ -59,6 +60,16 @@ class Person:
     @property
     def account(self) -> bytes:
         return self.own.account
+
+    @cached_property
+    def vault(self) -> vault.Vault:
+        made = vault.new_vault(
+            self.account,
+            personal_key=b"\x01" * 32,
+            recovery_key=None,
+            random=SeededRandom(b"vault/" + self.account),
+        )
+        return made.vault
 
     @property
     def view(self) -> AccountView:
@@ -261,12 +272,7 @@ class Browser:
         self.who, self.peer, self.server = who, peer, server
         self.thread = THREAD
         self.random = SeededRandom(f"browser/{who.own.view.name}/{seed}".encode())
-        self.vault = vault.new_vault(
-            who.account,
-            personal_key=b"\x01" * 32,
-            recovery_key=None,
-            random=SeededRandom(b"vault/" + who.account),
-        ).vault
+        self.vault = who.vault
         self.events: list[Event] = []
         self.now = NOW
         self.keys_version = 0

@@ -27,6 +27,7 @@ from secure_msg.web.services import Services, services
 COOKIE = "sm_session"
 COOKIE_SECONDS = 400 * 86_400
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
 NOBODY = bytes(ACCOUNT_SIZE)
 
 csrf = CSRFProtect()
@@ -170,6 +171,9 @@ def init_sessions(app: Flask, found: Services, origins: Origins) -> None:
 def _require_ours(origins: Origins) -> None:
     if not origins.ours(request.environ):
         raise WebProblem("cross-site", "origin")
+    # Flask-WTF would parse a form in search of its token; no route here reads one.
+    if request.mimetype in FORMS:
+        raise WebProblem("wrong-type")
     try:
         csrf.protect()
     except CSRFError:

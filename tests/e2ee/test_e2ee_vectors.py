@@ -28,6 +28,11 @@ def test_scenario_of_python(scenario: dict[str, Any]) -> None:
     assert run(scenario["operation"], scenario["inputs"]) == scenario["expected"]
 
 
+@pytest.mark.parametrize("scenario", scenarios("e2ee_typescript.json"))
+def test_scenario_of_typescript(scenario: dict[str, Any]) -> None:
+    assert run(scenario["operation"], scenario["inputs"]) == scenario["expected"]
+
+
 def test_the_file_is_what_the_generator_writes() -> None:
     kept = json.loads(generate_e2ee_vectors.PATH.read_text(encoding="utf-8"))["scenarios"]
     assert kept == generate_e2ee_vectors.generate()

@@ -23,6 +23,7 @@ from secure_msg.e2ee.errors import (
 )
 from secure_msg.e2ee.events import FolderRolledBack, Received, Refused, Undecryptable
 from secure_msg.e2ee.ratchet import RatchetState
+from secure_msg.e2ee.send import Sent
 from secure_msg.ledger.chain import read_header
 from tests.e2ee.test_ratchet import Talk
 from tests.e2ee.test_thread import Two
@@ -177,17 +178,18 @@ class House:
         first, second = self.generator.sample(self.browsers, 2)
         for browser in (first, second):
             self.read(browser)
-        drafts = [
-            (one, f"race of {one.who.own.view.name} {len(self.sent)}") for one in (first, second)
-        ]
-        for browser, draft, draft_text in [(one, one.draft(text), text) for one, text in drafts]:
+        for browser, text, draft in [self.prepared(browser) for browser in (first, second)]:
             try:
                 browser.post(draft)
             except Refusal:
                 self.conflicts += 1
                 browser.reload()
             else:
-                self.sent.append((browser.who.account, draft_text))
+                self.sent.append((browser.who.account, text))
+
+    def prepared(self, browser: Browser) -> tuple[Browser, str, Sent]:
+        text = f"race of {browser.who.own.view.name} {len(self.sent)}"
+        return browser, text, browser.draft(text)
 
     def texts_read(self, who: Person) -> set[str]:
         """What any browser of that person has shown; each read what was saved by neither."""
@@ -219,7 +221,7 @@ def test_two_browsers_each_through_one_server(seed: int, batch: int) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_server_that_loses_entries_is_seen_through(seed: int) -> None:
-    """Whatever the server does not keep shows as a gap, an unreadable message or one without place."""
+    """What the server does not keep shows: a gap, an unreadable message, or one without place."""
     print(f"seed {seed}")
     generator = random.Random(seed)
     two = Two(batch=8)

@@ -5,14 +5,12 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.launch import find_chromium, launch_chromium
+from tests.browser.launch import launch_chromium
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The browser; make a context of your own with `chromium.new_context()`."""
-    if find_chromium() is None:
-        pytest.skip("no Chromium is installed")
     with sync_playwright() as playwright:
         browser = launch_chromium(playwright)
         yield browser

@@ -131,21 +131,30 @@ export class ConversationModel {
     if (version <= this.file.version) return;
     await this.#guarded(async () => {
       if (version <= this.file.version) return;
-      await this.file.load();
+      await this.reload();
       await this.catchUp();
     });
+  }
+
+  /** In the lane: takes the stored state. True when it is newer, because another tab or browser saved it. */
+  async reload(): Promise<boolean> {
+    const newer = await this.file.load();
+    await this.history.loadThrough(this.file.state.chain.size);
+    this.services.changed();
+    return newer;
   }
 
   /** In the lane: follows the chain to the served head. */
   async catchUp(): Promise<void> {
     for (;;) {
+      const { version } = this.file;
       const start = this.file.state.chain.size;
       const page = await this.#fetch(start);
       if (page === null) return;
       if (page.entries.length > 0) await this.#takePage(page);
       const { size } = this.file.state.chain;
       if (size >= page.head.size) return;
-      if (size === start) throw new ServerMisbehaved('entries are announced and not served');
+      if (size === start && version === this.file.version) throw new ServerMisbehaved('entries are announced and not served');
     }
   }
 
@@ -179,7 +188,7 @@ export class ConversationModel {
         await this.#told(result.events, page);
         return;
       } catch (error) {
-        if (error instanceof RolledBack && (await this.file.load())) return;
+        if (error instanceof RolledBack && (await this.reload())) return;
         if (!(error instanceof NeedsAccount) || refreshed) throw error;
         fresh.own = await this.services.identity(true);
         fresh.peer = await this.services.people.view(this.peer, true);
@@ -228,7 +237,7 @@ export class ConversationModel {
       await this.services.transactor.transact({ appends: [], puts });
     } catch (error) {
       if (!isConflict(error)) throw error;
-      await this.file.load();
+      await this.reload();
       await this.catchUp();
       return;
     }

@@ -21,6 +21,7 @@ export class History {
   readonly #file: ThreadFile;
   readonly #timeline: Timeline;
   #from: number | null = null;
+  #until = 0;
   /** Who opened the thread, once its first entry was read. */
   opener: Uint8Array | null = null;
 
@@ -50,6 +51,11 @@ export class History {
     if (until > 0) await this.#load(Math.max(0, until - PAGE), until);
   }
 
+  /** What another browser of this account has followed already, and this one has not shown. */
+  async loadThrough(size: number): Promise<void> {
+    if (this.#from !== null && this.#until < size) await this.#load(this.#until, size);
+  }
+
   async #load(from: number, until: number): Promise<void> {
     for (let start = from; start < until; start += 100) {
       for (const entry of await this.#fetch(start, Math.min(100, until - start))) await this.#take(entry);
@@ -73,6 +79,7 @@ export class History {
   /** What an entry says by standing there: a session began. */
   noteEntry(entry: WireEntry): void {
     const header = readHeader(entry.header);
+    this.#until = Math.max(this.#until, header.sequence + 1);
     if (entry.body === null) return;
     if (header.kind === KIND_OPENED) this.opener = openerOf(entry.body);
     if (header.kind === KIND_HANDSHAKE) this.#takeHandshake(header, entry.body);

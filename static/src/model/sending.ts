@@ -101,7 +101,7 @@ export class Sender {
   async #reload(): Promise<Outcome | { readonly wait: number }> {
     try {
       await this.#conversation.services.prekeys.load();
-      await this.#conversation.file.load();
+      await this.#conversation.reload();
       return 'again';
     } catch (error) {
       if (error instanceof Unreachable) return 'later';
@@ -121,7 +121,7 @@ export class Sender {
     const appends = sent.appends.map(({ kind, body, expected }) => ({ chain: model.thread, kind, body, expected }));
     const result = await model.services.transactor.transact({ appends, puts: saving.puts });
     if (result.repeat) {
-      await model.file.load();
+      await model.reload();
       return this.#finished(unsent, placeOf(result));
     }
     await saving.committed();

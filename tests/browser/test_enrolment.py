@@ -377,7 +377,7 @@ def test_attack_another_accounts_files_and_chain(site: Site, name: str) -> None:
 def test_attack_rolled_back_folder(site: Site, name: str) -> None:
     """Wraps and keys from before a change are noticed by a browser that has seen newer ones."""
     visit, _ = registered(site, name)
-    old = {}
+    old: dict[str, Any] = {}
 
     def record(route: Route) -> None:
         response = route.fetch()
@@ -396,3 +396,41 @@ def test_attack_rolled_back_folder(site: Site, name: str) -> None:
 
     visit.page.route("**/api/private/*", replay)
     assert visit.call("resume")["error"] == "folder-rolled-back"
+
+
+def test_attack_forged_receipts(site: Site, name: str) -> None:
+    """An acknowledgement whose proof does not hold is none."""
+    visit = site.visit()
+    visit.page.route("**/api/registration", altering(flip_last))
+    assert visit.call("register", name, PASSWORD, False)["error"] == "server-misbehaved"
+    assert visit.call("keptKeys") is None
+    visit.page.unroute("**/api/registration")
+    assert visit.does("signIn", name, PASSWORD)["epoch"] == 1
+    visit.page.route("**/api/credential", altering(flip_last))
+    assert visit.call("changePassword", PASSWORD, OTHER)["error"] == "server-misbehaved"
+    # It was made all the same: this browser notices that its keys are of an epoch that ended.
+    visit.reload()
+    assert visit.call("resume") is None
+    assert visit.call("keptKeys")["count"] == 0
+    assert visit.does("signIn", name, OTHER)["epoch"] == 2
+
+
+def test_attack_another_server_in_place_of_the_pinned_one(site: Site, name: str) -> None:
+    visit, _ = registered(site, name)
+    visit.call("pinAnotherServer")
+    for attempt in (("resume",), ("signIn", name, PASSWORD)):
+        failed = visit.call(*attempt)
+        assert failed["error"] == "server-misbehaved"
+        assert "another server" in failed["cause"]
+
+
+def test_attack_nothing_secret_is_sent(site: Site, name: str) -> None:
+    visit = site.visit()
+    sent: list[bytes] = []
+    visit.page.on("request", lambda request: sent.append(request.post_data_buffer or b""))
+    made = visit.does("register", name, PASSWORD, True)
+    code = visit.does("renewRecovery", PASSWORD)["recoveryCode"]
+    visit.does("changePassword", PASSWORD, OTHER)
+    assert len(b"".join(sent)) > 50_000
+    for secret in (PASSWORD, OTHER, made["recoveryCode"], code):
+        assert not any(secret.encode() in body for body in sent)

@@ -4,7 +4,7 @@ import { fromHex, toHex, utf8 } from '../../../static/src/crypto/bytes.ts';
 import { systemRandom } from '../../../static/src/crypto/random.ts';
 import { newThread, ThreadState } from '../../../static/src/e2ee/state.ts';
 import { fingerprintOf } from '../../../static/src/ledger/accountchain.ts';
-import { Contacts, LABEL_CONTACTS, archiveLabel, sessionLabel } from '../../../static/src/e2ee/vaultfiles.ts';
+import { Contacts, LABEL_CONTACTS, LABEL_SETTINGS, Settings, archiveLabel, sessionLabel } from '../../../static/src/e2ee/vaultfiles.ts';
 import { AppError, type Progress } from '../../../static/src/model/api.ts';
 import { workerDerive } from '../../../static/src/model/derive.ts';
 import { Device } from '../../../static/src/model/device.ts';
@@ -165,6 +165,13 @@ const page = {
   async touch(label: string): Promise<void> {
     const { data } = await folder().read(label);
     await write(label, data!);
+  },
+
+  /** Makes the account one of another server, as the vault has it. */
+  async pinAnotherServer(): Promise<void> {
+    const { data } = await folder().read(LABEL_SETTINGS);
+    const settings = Settings.decode(data!);
+    await write(LABEL_SETTINGS, Settings.encode({ ...settings, serverFingerprint: new Uint8Array(32).fill(9) }));
   },
 
   async countFiles(): Promise<number> {

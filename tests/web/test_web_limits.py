@@ -1,0 +1,172 @@
+"""Limits, as they are for real: attacks 4, 37, 39."""
+
+from __future__ import annotations
+
+import threading
+from itertools import count
+from statistics import median
+from time import perf_counter, sleep
+
+import pytest
+
+from secure_msg.bootstrap import build
+from secure_msg.codec.accounts import Bundle
+from secure_msg.codec.fields import to_base64url
+from secure_msg.codec.http import TransactRequest, WireAppend
+from secure_msg.store.files import run_here
+from secure_msg.web.limits import address_key
+from tests.support.api import Api, InProcess, OverNetwork
+from tests.support.people import Person, put
+from tests.support.server import ServerProcess
+from tests.web.conftest import settings_for
+
+KEY = to_base64url(b"k" * 32)
+
+
+@pytest.fixture
+def limited(tmp_path):
+    server = build(settings_for(tmp_path / "storage", RATE_FACTOR="1"), offload=run_here)
+    yield server
+    server.close()
+
+
+def at(server, address: str) -> Api:
+    return Api(InProcess(server.web.flask, address))
+
+
+def assert_slowed(answer) -> None:
+    assert (answer.status, answer.kind) == (429, "slow-down")
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.json["retry_after"] > 0
+
+
+def test_attack_39_sign_ins_are_limited_by_name_whoever_asks(limited):
+    Api(InProcess(limited.web.flask)).register(Person("wanted"))
+    for name in ("wanted", "unknown-too"):
+        for number in range(10):
+            api = at(limited, f"10.0.{number}.1")
+            assert api.post_json("/api/sign-in", {"name": name, "login_key": KEY}).status == 401
+        api = at(limited, "10.0.99.1")
+        assert_slowed(api.post_json("/api/sign-in", {"name": name, "login_key": KEY}))
+        spelled = {"name": f" {name.upper()} ", "login_key": KEY}
+        assert_slowed(at(limited, "10.0.98.1").post_json("/api/sign-in", spelled))
+
+
+def test_attack_37_guessing_names_is_limited_by_address(limited):
+    api = at(limited, "10.1.0.1")
+    for number in range(30):
+        assert api.post_json("/api/sign-in/begin", {"name": f"guess-{number}"}).status == 200
+    assert_slowed(api.post_json("/api/sign-in/begin", {"name": "one-more"}))
+    assert at(limited, "10.1.0.2").post_json("/api/sign-in/begin", {"name": "x-y-z"}).status == 200
+
+
+def test_registrations_are_limited_by_address(limited):
+    api = at(limited, "10.2.0.1")
+    wrong = Person("x", b"a" * 32).registration(b"s" * 32, b"t")
+    for _ in range(20):
+        assert api.post_record("/api/registration", wrong).status == 400
+    assert_slowed(api.post_record("/api/registration", wrong))
+
+
+def test_everything_else_is_limited_too(limited):
+    api = at(limited, "10.3.0.1")
+    statuses = [api.get("/api/server").status for _ in range(601)]
+    assert statuses[:600] == [200] * 600
+    assert statuses[600] == 429
+    assert at(limited, "10.3.0.2").get("/api/server").status == 200
+    assert api.get("/healthz").status == 200
+
+
+def test_attack_04_one_time_keys_run_out_slowly_for_one_asker(limited):
+    asker, asked = at(limited, "10.4.0.1"), Person("drained")
+    asker.register(Person("drainer"))
+    owner = at(limited, "10.4.0.2")
+    owner.register(asked)
+    given = 0
+    path = f"/api/accounts/{asked.account.hex()}/bundle"
+    for _ in range(15):
+        bundle = asker.send("POST", path).record(Bundle)
+        given += bundle.one_time is not None
+        assert bundle.prekey
+    assert given == 4
+    more = WireAppend(asked.account, "prekey-batch", asked.batch(2, 32), None)
+    assert owner.transact((more,)).status == 200
+    assert asker.send("POST", path).record(Bundle).one_time is None
+    other = at(limited, "10.4.0.3")
+    other.register(Person("another-asker"))
+    given = sum(other.send("POST", path).record(Bundle).one_time is not None for _ in range(15))
+    assert given == 10
+
+
+def test_transactions_are_limited_by_account(limited):
+    api = at(limited, "10.5.0.1")
+    api.register(Person("busy-body"))
+    statuses = [
+        api.post_record("/api/transact", TransactRequest((), (put("x", 9),))).status
+        for _ in range(60)
+    ]
+    assert 429 in statuses
+    assert statuses[:20] == [409] * 20
+
+
+def test_ipv6_addresses_of_one_network_count_as_one():
+    assert address_key("2001:db8::1") == address_key("2001:db8::ffff:2")
+    assert address_key("2001:db8:0:1::1") != address_key("2001:db8::1")
+    assert address_key("::ffff:10.0.0.1") == address_key("10.0.0.1")
+
+
+def test_a_closed_server_takes_nobody(tmp_path):
+    server = build(settings_for(tmp_path / "storage", REGISTRATION="closed"), offload=run_here)
+    api = Api(InProcess(server.web.flask))
+    assert api.get("/api/server").json["registration"] == "closed"
+    answer = api.post_json("/api/registration/begin", {"name": "too-late"})
+    assert (answer.status, answer.kind, answer.json["detail"]) == (
+        403,
+        "refused",
+        "registration-closed",
+    )
+    server.close()
+
+
+def test_attack_39_a_flood_of_log_ins_leaves_others_their_time(tmp_path):
+    """Others' latency at most doubles; the flood is answered 429 and costs hashes alone."""
+    with ServerProcess(tmp_path / "storage", {"RATE_FACTOR": "1"}) as server:
+        honest, person = Api(OverNetwork(server.base)), Person("honest")
+        honest.register(person)
+
+        versions = count()
+
+        def median_of(times: int) -> float:
+            taken = []
+            for _ in range(times):
+                began = perf_counter()
+                answer = honest.transact((), (put("file", next(versions), 2_000),))
+                taken.append(perf_counter() - began)
+                assert answer.status == 200
+                sleep(0.03)
+            return median(taken)
+
+        median_of(10)
+        calm = median_of(40)
+        over, answers = threading.Event(), []
+
+        def flood() -> None:
+            attacker = Api(OverNetwork(server.base))
+            attacker.session()
+            while not over.is_set():
+                said = attacker.post_json("/api/sign-in", {"name": "honest", "login_key": KEY})
+                answers.append(said.status)
+
+        threads = [threading.Thread(target=flood) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        try:
+            stormy = median_of(40)
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+        assert answers.count(401) <= 10
+        assert answers.count(429) > 20
+        # The test's own threads share the two cores with the server.
+        assert stormy <= 2 * calm + 0.02, (calm, stormy)

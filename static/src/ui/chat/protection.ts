@@ -63,7 +63,7 @@ export class ProtectionDialog extends View {
       [t('protection.agreement'), listed([protection.agreement])],
       [t('protection.suite'), listed([protection.suite])],
       [t('protection.turn'), number(protection.turn)],
-      [t('protection.count'), number(protection.countInTurn)],
+      [t('protection.count'), number(protection.countInTurn === null ? null : protection.countInTurn + 1)],
       [t('protection.padded'), protection.paddedSize === null ? null : byteSize(protection.paddedSize, locale())],
       [t('protection.stored'), protection.storedAt === null ? t('protection.pending') : dateAndTime(protection.storedAt, locale())],
       [t('protection.sequence'), number(protection.sequence)],

@@ -33,6 +33,13 @@ export class PasswordField extends View {
     this.value = '';
   }
 
+  clear(): void {
+    this.visible = false;
+    this.value = '';
+    const input = this.querySelector('input');
+    if (input !== null) input.value = '';
+  }
+
   get #isNew(): boolean {
     return this.purpose === 'new-password';
   }

@@ -4,6 +4,7 @@ import '../auth/recovery-code.ts';
 import { icons } from '../icons.ts';
 import { t } from '../i18n/language.ts';
 import { errorText, notify } from '../notices.ts';
+import type { PasswordField } from '../parts/password-field.ts';
 import '../parts/password-field.ts';
 import { View } from '../view.ts';
 
@@ -33,7 +34,7 @@ abstract class SecretForm extends View {
     this.running = true;
     try {
       await this.act(new FormData(form));
-      form.reset();
+      for (const field of form.querySelectorAll<PasswordField>('sm-password')) field.clear();
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       this.error = error;

@@ -11,15 +11,17 @@
  *
  *   new_identity {seed, server, account, name, now, batch}   -> {entries: [{kind, body}], fingerprint}
  *       seed (32) starts the peer's stream of randomness (SeededRandom); batch: one-time prekeys
+ *   load_identity {seed, server, account, entries, keys}     -> {fingerprint}
+ *       an account that was made elsewhere: its chain, and its AccountKeys under the vault opened before
  *   bundle {one_time}                                        -> {bundle}   one_time: index in the first batch, or null
  *   peer {account, entries: [{kind, body}]}                  -> {fingerprint, safety_number}
  *   thread {thread, peer}                                    -> {}         an empty state
- *   send {thread, text, now, version, bundle?, aead?, resent?, renew?, checkpoint_size?, checkpoint_root?}
+ *   send {thread, text, now, version, bundle?, aead?, resent?, restart?, checkpoint_size?, checkpoint_root?}
  *                                                            -> {appends, id, session, key}
  *       bundle is opened against the peer's fingerprint; resent: the id that is sent again
  *   receive {thread, entries, now, refreshed?, unknown_own_below?}
  *                                                            -> {events, segments: [hex], prekeys_changed}
- *       an event is an object with its class name as "event" and its fields, named as in Python
+ *       events in the form of event_json in tests/e2ee/operations.py
  *   reset {thread, session, ids, now}                        -> {append}
  *   abandon {thread}                                         -> {}
  *   save_state {thread} -> {state};  load_state {thread, state} -> {}
@@ -27,7 +29,8 @@
  *   seal_mark {thread, sequence, time} -> {blob};  open_mark {thread, author, blob} -> {sequence, time}
  *   open_history {thread, body, key}                         -> {author, id, content}
  *   new_vault {password, recovery?}                          -> {wraps}    personal and recovery key, 32 bytes each
- *   open_vault {wraps, by, key}                              -> {epoch}    by: "password" or "recovery"
+ *   open_vault {wraps, by, key, account?}                    -> {epoch}    by: "password" or "recovery"; account
+ *       where there is no identity yet
  *   rotate_vault {wraps, by, key, password, recovery?}       -> {wraps, epoch}
  *   seal_file {label, version, plaintext}                    -> {path, blob}
  *   open_file {label, version, blob}                         -> {plaintext}
@@ -47,7 +50,6 @@ import { hkdfBaseKey } from '../../../static/src/crypto/vaultkey.ts';
 import { AccountKeys, openAccountKeys, sealAccountKeys } from '../../../static/src/e2ee/accountkeys.ts';
 import type { Content } from '../../../static/src/e2ee/envelope.ts';
 import { Misuse, ProtocolError } from '../../../static/src/e2ee/errors.ts';
-import type { ThreadEvent } from '../../../static/src/e2ee/events.ts';
 import { type LocalIdentity, type NewIdentity, fingerprintOf, newIdentity, openBundle, safetyNumber, viewOf } from '../../../static/src/e2ee/identity.ts';
 import { derive } from '../../../static/src/e2ee/labels.ts';
 import { openMark, sealMark } from '../../../static/src/e2ee/marks.ts';
@@ -59,6 +61,7 @@ import { deriveFromMaster, deriveFromRecovery, formatRecoveryCode, parseRecovery
 import { type Unlocking, type Vault, createVault, filePath, openFile, openVault, rotateVault, sealFile } from '../../../static/src/e2ee/vault.ts';
 import type { AccountView } from '../../../static/src/ledger/accountchain.ts';
 import { LedgerError } from '../../../static/src/ledger/errors.ts';
+import { eventJson } from '../e2ee/operations.ts';
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 type Arguments = { readonly [name: string]: unknown };
@@ -118,23 +121,17 @@ function appendJson({ kind, body, expected }: Append): Json {
   return { kind, body: toHex(body), expected };
 }
 
-/** Fields in Python's names, bytes in hex. */
-function toJson(value: unknown): Json {
-  if (value instanceof Uint8Array) return toHex(value);
-  if (Array.isArray(value)) return value.map(toJson);
-  if (typeof value === 'object' && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([name, one]) => [snakeCase(name), toJson(one)]));
-  }
-  return value as Json;
+function contentJson(content: Content): Json {
+  const { kind, text } = content;
+  return content.kind === 'resent' ? { kind, text, id: toHex(content.id) } : { kind, text };
 }
 
-function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+function accountOf(args: Arguments): Uint8Array {
+  return own === null ? bytesOf(args, 'account') : own.view.account;
 }
 
-function eventJson({ kind: event, ...fields }: ThreadEvent): Json {
-  const { entry_kind: kind, ...rest } = toJson(fields) as { readonly [name: string]: Json };
-  return kind === undefined ? { event, ...rest } : { event, kind, ...rest };
+function entriesOf(args: Arguments): { kind: string; body: Uint8Array | null }[] {
+  return listOf(args, 'entries').map((one) => ({ kind: textOf(one, 'kind'), body: maybeBytes(one, 'body') }));
 }
 
 async function unlocking(args: Arguments): Promise<Unlocking> {
@@ -164,6 +161,13 @@ const COMMANDS: { readonly [command: string]: (args: Arguments) => Promise<Json>
     const entries = made.entries.map(({ kind, body }) => ({ kind, body: toHex(body) }));
     return { entries, fingerprint: toHex(fingerprintOf(made.root.public)) };
   },
+  async load_identity(args) {
+    const view = await viewOf(entriesOf(args), bytesOf(args, 'server'), bytesOf(args, 'account'));
+    const { keys } = await openAccountKeys(need(vault, 'the vault'), AccountKeys.decode(bytesOf(args, 'keys')));
+    random = seededRandom(bytesOf(args, 'seed'));
+    [made, own] = [null, { view, keys }];
+    return { fingerprint: toHex(fingerprintOf(view.root)) };
+  },
   async bundle(args) {
     const [account, keys, prekey, batch] = need(made, 'the identity').entries.map(({ body }) => body);
     const oneTime = has(args, 'one_time') ? oneTimeOf(BatchEntry.decode(batch!), 1, numberOf(args, 'one_time')) : null;
@@ -171,9 +175,8 @@ const COMMANDS: { readonly [command: string]: (args: Arguments) => Promise<Json>
   },
   async peer(args) {
     const account = bytesOf(args, 'account');
-    const entries = listOf(args, 'entries').map((one) => ({ kind: textOf(one, 'kind'), body: maybeBytes(one, 'body') }));
     const me = need(own, 'the identity').view;
-    const view = await viewOf(entries, me.server, account);
+    const view = await viewOf(entriesOf(args), me.server, account);
     peers.set(toHex(account), view);
     const fingerprint = fingerprintOf(view.root);
     return { fingerprint: toHex(fingerprint), safety_number: safetyNumber(fingerprintOf(me.root), fingerprint) };
@@ -191,7 +194,7 @@ const COMMANDS: { readonly [command: string]: (args: Arguments) => Promise<Json>
     const sent = await send(state, contentOf(args), {
       own: me,
       bundle: bundle === null ? null : await openBundle(bundle, expected),
-      renew: args['renew'] === true,
+      renew: args['restart'] === true,
       aead: has(args, 'aead') ? (textOf(args, 'aead') as AeadName) : 'AES-256-GCM',
       sessionVersion: numberOf(args, 'version'),
       checkpoint: {
@@ -218,7 +221,7 @@ const COMMANDS: { readonly [command: string]: (args: Arguments) => Promise<Json>
     const changed = result.prekeys !== prekeys;
     prekeys = result.prekeys;
     const segments = result.segments.map((segment) => toHex(ArchiveSegment.encode(segment)));
-    return { events: result.events.map(eventJson), segments, prekeys_changed: changed };
+    return { events: result.events.map((event) => eventJson(event) as Json), segments, prekeys_changed: changed };
   },
   async reset(args) {
     const ids = need(args['ids'] as readonly string[] | undefined, 'ids').map(fromHex);
@@ -253,7 +256,7 @@ const COMMANDS: { readonly [command: string]: (args: Arguments) => Promise<Json>
   async open_history(args) {
     const state = stateOf(args);
     const found = await openHistory(bytesOf(args, 'body'), state.thread, bytesOf(args, 'key'), need(own, 'the identity').view, peerOf(state));
-    return { author: toHex(found.author), id: toHex(found.id), content: toJson(found.signed.content) };
+    return { author: toHex(found.author), id: toHex(found.id), content: contentJson(found.signed.content) };
   },
   async new_vault(args) {
     const created = await createVault(need(own, 'the identity').view.account, await owners(args), random);
@@ -261,7 +264,7 @@ const COMMANDS: { readonly [command: string]: (args: Arguments) => Promise<Json>
     return { wraps: toHex(created.wraps) };
   },
   async open_vault(args) {
-    vault = await openVault(bytesOf(args, 'wraps'), need(own, 'the identity').view.account, await unlocking(args));
+    vault = await openVault(bytesOf(args, 'wraps'), accountOf(args), await unlocking(args));
     return { epoch: vault.epoch };
   },
   async rotate_vault(args) {

@@ -21,7 +21,7 @@
  *       bundle is opened against the peer's fingerprint; resent: the id that is sent again
  *   receive {thread, entries, now, refreshed?, unknown_own_below?}
  *                                                            -> {events, segments: [hex], prekeys_changed}
- *       events in the form of event_json in tests/e2ee/operations.py
+ *       events in the form of event_json in tests/e2ee/operations.py; a SessionStarted has last_resort besides
  *   reset {thread, session, ids, now}                        -> {append}
  *   abandon {thread}                                         -> {}
  *   save_state {thread} -> {state};  load_state {thread, state} -> {}
@@ -50,6 +50,7 @@ import { hkdfBaseKey } from '../../../static/src/crypto/vaultkey.ts';
 import { AccountKeys, openAccountKeys, sealAccountKeys } from '../../../static/src/e2ee/accountkeys.ts';
 import type { Content } from '../../../static/src/e2ee/envelope.ts';
 import { Misuse, ProtocolError } from '../../../static/src/e2ee/errors.ts';
+import type { ThreadEvent } from '../../../static/src/e2ee/events.ts';
 import { type LocalIdentity, type NewIdentity, fingerprintOf, newIdentity, openBundle, safetyNumber, viewOf } from '../../../static/src/e2ee/identity.ts';
 import { derive } from '../../../static/src/e2ee/labels.ts';
 import { openMark, sealMark } from '../../../static/src/e2ee/marks.ts';
@@ -119,6 +120,11 @@ function peerOf(state: ThreadState): AccountView {
 
 function appendJson({ kind, body, expected }: Append): Json {
   return { kind, body: toHex(body), expected };
+}
+
+function told(event: ThreadEvent): Json {
+  const json = eventJson(event) as { readonly [name: string]: Json };
+  return event.kind === 'SessionStarted' ? { ...json, last_resort: event.lastResort } : json;
 }
 
 function contentJson(content: Content): Json {
@@ -221,7 +227,7 @@ const COMMANDS: { readonly [command: string]: (args: Arguments) => Promise<Json>
     const changed = result.prekeys !== prekeys;
     prekeys = result.prekeys;
     const segments = result.segments.map((segment) => toHex(ArchiveSegment.encode(segment)));
-    return { events: result.events.map((event) => eventJson(event) as Json), segments, prekeys_changed: changed };
+    return { events: result.events.map(told), segments, prekeys_changed: changed };
   },
   async reset(args) {
     const ids = need(args['ids'] as readonly string[] | undefined, 'ids').map(fromHex);

@@ -167,7 +167,8 @@ class FileStore:
         request = checked_request(transaction)
         for put in transaction.puts:
             # Here and not in the committer, where everybody would wait for this folder's chain.
-            self._folders.load(put.account)
+            with self._reader.watched("a private folder"):
+                self._folders.load(put.account)
         self._background.wait_for_room()
         self._sequencer.submit(request)
         return request.done.result()
@@ -191,7 +192,9 @@ class FileStore:
         view = self._views.now(chain)
         if view is None or not 0 <= sequence < view.head.size:
             raise ValueError("there is no such entry")
-        if not ChainTree(view).entries(sequence, 1)[0].erasable:
+        with self._reader.watched("a chain"):
+            entry = ChainTree(view).entries(sequence, 1)[0]
+        if not entry.erasable:
             raise ValueError("this entry is not erasable")
         # The body leaves the journal with the flush; after it no replay can bring it back.
         with self._background.flushed():

@@ -41,15 +41,18 @@ class DueIndex:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that is unflushed at one moment, and the moment's log and checkpoint."""
+    """All that is unflushed at one moment, and the moment's log and checkpoint.
 
+    `before` is the log size of the flush before it.
+    """
+
+    before: int
     published: Published
     chains: list[ChainPart]
     names: list[NameRecord]
     blobs: dict[BlobKey, PendingBlob]
     indices: list[DueIndex]
     tiles: list[tuple[Tile, bytes]]
-    size: int
 
 
 class Flusher:
@@ -86,11 +89,13 @@ class Flusher:
             names = [NameRecord(one, state.names[one]) for one in state.dirty_names]
             state.settling, state.blobs = state.blobs, {}
             state.dirty_chains, state.dirty_names = set(), set()
-            size, state.unflushed_bytes = state.unflushed_bytes, 0
+            state.unflushed_bytes = 0
             published = state.published
-            tiles = self._log.tiles(published.log.size)
+            # With nothing new there is nothing to write: what the mark names is not touched again.
+            grown = published.log.size > self.log_size
+            tiles = self._log.tiles(published.log.size) if grown else []
             indices = self._due_indices(parts)
-        return Snapshot(published, parts, names, state.settling, indices, tiles, size)
+        return Snapshot(self.log_size, published, parts, names, state.settling, indices, tiles)
 
     def write(self, snapshot: Snapshot) -> None:
         """Steps 2 to 4: afterwards the files have all of the snapshot. Raises OSError."""
@@ -131,7 +136,7 @@ class Flusher:
         for due in snapshot.indices:
             if due.older:
                 writes.remove(self._layout.index(due.account, due.older))
-        for old in self._log.superseded(snapshot.published.log.size):
+        for old in self._log.superseded(snapshot.before, snapshot.published.log.size):
             writes.remove(old)
         writes.sync()
 

@@ -124,12 +124,13 @@ class LogFiles:
             for level, tail in self._tails.items():
                 tail.drop_full(_level_size(level, size))
 
-    def superseded(self, size: int) -> list[Path]:
-        """Partial tiles on disk that those of `size` leaves, or full ones, have replaced."""
+    def superseded(self, before: int, size: int) -> list[Path]:
+        """Partial tiles on disk that were replaced when the log grew from `before` to `size`."""
         found = []
         for level in list(self._tails):
             count = _level_size(level, size)
-            for index in {max(count - 1, 0) // TILE_WIDTH, count // TILE_WIDTH}:
+            first = _level_size(level, before) // TILE_WIDTH
+            for index in range(first, count // TILE_WIDTH + 1):
                 width = min(TILE_WIDTH, max(count - index * TILE_WIDTH, 0))
                 folder = _partials(self.folder, Tile(level, index))
                 if folder.is_dir():

@@ -61,7 +61,7 @@ class Reader:
         view = self._views.now(chain_id)
         if view is None:
             return None
-        with self._watched("the rows of a chain"):
+        with self.watched("the rows of a chain"):
             found = find_unique(view, unique, seen)
             if found is None:
                 return None
@@ -79,7 +79,7 @@ class Reader:
             raise ValueError("a range of entries is not negative")
         if view is None or start >= view.head.size:
             return ()
-        with self._watched("a chain"):
+        with self.watched("a chain"):
             found = ChainTree(view).entries(start, min(count, view.head.size - start))
         return tuple(StoredEntry(one.header, one.salt, one.body) for one in found)
 
@@ -90,11 +90,11 @@ class Reader:
             raise ValueError(f"the chain has {have} entries")
         if view is None or size == 0:
             return EMPTY
-        with self._watched("a chain"):
+        with self.watched("a chain"):
             return ChainTree(view).frontier(size)
 
     def private(self, account: bytes, path: bytes) -> PrivateFile | None:
-        with self._watched("a private file"):
+        with self.watched("a private file"):
             for _ in range(RACES):
                 file = self._folders.file(account, path)
                 if file is None:
@@ -107,7 +107,7 @@ class Reader:
             raise Damaged("a private file is not the one that its chain names")
 
     def private_names(self, account: bytes) -> tuple[PrivateName, ...]:
-        with self._watched("a private folder"):
+        with self.watched("a private folder"):
             folder = self._folders.load(account)
         with self._state.lock:
             files = list(folder.files.values())
@@ -130,7 +130,7 @@ class Reader:
         published, view = self._views.proved(chain_id)
         if view is None or not 0 <= sequence < view.head.size:
             raise ValueError("there is no such entry")
-        with self._watched("a chain"):
+        with self.watched("a chain"):
             tree = ChainTree(view)
             entry = self._entry(tree, view, sequence)
             path = tree.path(sequence)
@@ -169,7 +169,7 @@ class Reader:
         tile = parse_path(path)
         if tile is None:
             return None
-        with self._watched("the log"):
+        with self.watched("the log"):
             return self._log.read(tile, published.log.size)
 
     def _entry(self, tree: ChainTree, view: ChainView, sequence: int) -> Entry:
@@ -190,7 +190,7 @@ class Reader:
         return blob
 
     @contextmanager
-    def _watched(self, what: str) -> Iterator[None]:
+    def watched(self, what: str) -> Iterator[None]:
         """Report damage to the operator before the caller is refused."""
         try:
             yield

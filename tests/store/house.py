@@ -17,7 +17,7 @@ from tests.store.contract import Clock
 
 
 class FileHouse:
-    """Opens a FileStore on one folder, again and again."""
+    """Opens a FileStore on one folder, again and again; without a disk given, nothing is synced."""
 
     def __init__(self, root: Path, keys: ServerKeys | None = None) -> None:
         self.root = root
@@ -34,7 +34,7 @@ class FileHouse:
     def open(self, disk: Disk | None = None, **options: Any) -> FileStore:
         self.close()
         self.store = FileStore.open(
-            self.root, self.keys, self.clock, self.random, disk=disk, **options
+            self.root, self.keys, self.clock, self.random, disk=disk or UnsyncedDisk(), **options
         )
         return self.store
 

@@ -53,6 +53,7 @@ SCRIPT: list[Step] = [
     commit(Transaction((message(b"three"),), (Put(ALICE, PATH, 1, b"second" * 50),))),
     commit(Transaction((message(b"four"),), (Put(ALICE, PATH, 2, b"third" * 50),))),
     FileStore.flush,
+    FileStore.flush,
     commit(Transaction(puts=(Put(ALICE, PATH, 3, b"fourth"), Put(ALICE, OTHER, 1, None)))),
     commit(Transaction(puts=(Put(ALICE, OTHER, 0, b"new other"),))),
     lambda store: store.erase(THREAD, 1),
@@ -158,7 +159,7 @@ def test_killed_again_at_every_step_of_the_recovery(tmp_path: Path) -> None:
     states = expected_states(tmp_path)
     house = FileHouse(tmp_path / "storage")
     store = house.open()
-    for step in SCRIPT[:8]:
+    for step in SCRIPT[:9]:
         step(store)
     killed = house.copy(tmp_path / "killed")
     house.close()
@@ -171,7 +172,7 @@ def test_killed_again_at_every_step_of_the_recovery(tmp_path: Path) -> None:
     killed.open(WatchedDisk(before))
     assert len(snapshots) > 20
     for target in snapshots:
-        check(FileHouse(target, house.keys), states, 8)
+        check(FileHouse(target, house.keys), states, 9)
         shutil.rmtree(target)
     killed.close()
 

@@ -32,7 +32,7 @@ RECEIVE_BYTES = 64 * 1024
 EVENTS_A_SECOND = 50
 # An event with bytes is two messages: its head, and its one attachment.
 MESSAGES_A_SECOND = 2 * EVENTS_A_SECOND
-PATIENCE = 10 * MESSAGES_A_SECOND
+PATIENCE = 5 * MESSAGES_A_SECOND
 MAX_ATTACHMENTS = 1
 
 
@@ -156,7 +156,7 @@ class BoundedWebSocket(SimpleWebSocketWSGI):
 
     def _backlogged(self) -> bool:
         ws = getattr(self, "ws", None)
-        if ws is None:
+        if ws is None or not ws.connected:
             return False
         waiting = ws.input_buffer
         return len(waiting) > BACKLOG_MESSAGES or (

@@ -92,7 +92,20 @@ class OverNetwork:
         self._session = requests.Session()
 
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
-        response = self._session.request(
+        try:
+            response = self._request(method, path, headers, body)
+        except requests.ConnectionError:
+            if method != "GET":
+                raise
+            # The server closed an idle connection at the moment of its next use.
+            response = self._request(method, path, headers, body)
+        found = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status_code, found, response.content)
+
+    def _request(
+        self, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> requests.Response:
+        return self._session.request(
             method,
             self.origin + path,
             headers=headers,
@@ -100,8 +113,6 @@ class OverNetwork:
             timeout=30,
             allow_redirects=False,
         )
-        found = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status_code, found, response.content)
 
     def cookie(self) -> str:
         cookies: list[Cookie] = [one for one in self._session.cookies if one.name == COOKIE]

@@ -210,7 +210,8 @@ def test_a_new_password_begins_a_new_epoch(site: Site, name: str) -> None:
     moved = ("contacts", "keys", "prekeys", "settings", f"session/{thread}", f"archive/{thread}/1")
     before = {label: first.call("file", label) for label in moved}
     changed = first.does("changePassword", PASSWORD, OTHER)
-    assert (changed["epoch"], changed["hasRecovery"]) == (2, False)
+    assert (changed["epoch"], changed["hasRecovery"]) == (2, True)
+    assert changed["recoveryCode"] != made["recoveryCode"]
     assert changed["fingerprint"] == made["fingerprint"]
     for label in moved:
         after = first.call("file", label)

@@ -151,6 +151,8 @@ export interface AppState {
   readonly conversations: readonly ConversationSummary[];
   readonly open: Conversation | null;
   readonly preferences: Preferences;
+  /** Long work that goes on behind a form while everything stays on the screen. */
+  readonly work: Progress | null;
   readonly serverName: string;
   readonly registration: 'open' | 'closed';
 }
@@ -178,7 +180,8 @@ export interface App {
   signIn(name: string, password: string): Promise<void>;
   recover(name: string, code: string): Promise<void>;
   setPasswordAfterRecovery(password: string): Promise<{ readonly recoveryCode: string }>;
-  changePassword(current: string, next: string): Promise<void>;
+  /** Whoever had a recovery code gets a new one, because the old one ends with the old password. */
+  changePassword(current: string, next: string): Promise<{ readonly recoveryCode: string | null }>;
   /** A new code replaces the old one; asks for the password again. */
   renewRecoveryCode(password: string): Promise<{ readonly recoveryCode: string }>;
   signOut(): Promise<void>;

@@ -47,6 +47,7 @@ class AppModel implements App {
   #enrolment: Enrolment | null = null;
   #signedIn: SignedIn | null = null;
   #recovered: Recovered | null = null;
+  #work: Progress | null = null;
   #openThread: string | null = null;
   #firstUnread: string | null = null;
 
@@ -54,6 +55,7 @@ class AppModel implements App {
     this.#options = options;
     this.#tabs.onmessage = ({ data }) => {
       if (data === 'signed-out') void this.#dropSignedIn('signed-out');
+      else if (data === 'vault-changed' && this.#signedIn !== null) void this.#dropSignedIn('ended').then(() => this.#resume());
       else if (data === 'signed-in' && this.#signedIn === null && this.#phase.kind === 'signed-out') void this.#resume();
     };
   }
@@ -97,6 +99,7 @@ class AppModel implements App {
       conversations: signedIn === null ? [] : summariesOf(signedIn, this.#openThread),
       open: model === null ? null : conversationOf(model, this.#firstUnread),
       preferences: signedIn?.preferences() ?? DEFAULTS,
+      work: this.#work,
       serverName: location.host,
       registration: this.#server?.info.registration ?? 'open',
     };
@@ -161,16 +164,21 @@ class AppModel implements App {
   }
 
   async #signInto(open: OpenAccount): Promise<void> {
-    if (this.#server === null) throw new AppError('offline');
     this.#progress({ step: 'loading', fraction: null });
+    await this.#load(open);
+    this.#enter({ kind: 'signed-in' });
+    this.#tabs.postMessage('signed-in');
+  }
+
+  async #load(open: OpenAccount): Promise<void> {
+    if (this.#server === null) throw new AppError('offline');
     const signedIn = new SignedIn(this.#http, this.#server, this.#enrol().device, open, {
       changed: this.#changed,
       ended: () => void this.#dropSignedIn('ended'),
     });
     await signedIn.start();
     this.#signedIn = signedIn;
-    this.#enter({ kind: 'signed-in' });
-    this.#tabs.postMessage('signed-in');
+    this.#changed();
   }
 
   async #dropSignedIn(reason: 'ended' | 'signed-out'): Promise<void> {
@@ -213,32 +221,37 @@ class AppModel implements App {
     });
   }
 
-  changePassword(current: string, next: string): Promise<void> {
-    return this.#reopen(async (open) => this.#enrol().changePassword(open, current, next, this.#progress));
+  changePassword(current: string, next: string): Promise<{ readonly recoveryCode: string | null }> {
+    return this.#reopen((open) => this.#enrol().changePassword(open, current, next, this.#working));
   }
 
-  async renewRecoveryCode(password: string): Promise<{ readonly recoveryCode: string }> {
-    let code = '';
-    await this.#reopen(async (open) => {
-      const { account, recoveryCode } = await this.#enrol().renewRecovery(open, password, this.#progress);
-      code = recoveryCode;
-      return account;
-    });
-    return { recoveryCode: code };
+  renewRecoveryCode(password: string): Promise<{ readonly recoveryCode: string }> {
+    return this.#reopen((open) => this.#enrol().renewRecovery(open, password, this.#working));
   }
+
+  readonly #working = (work: Progress | null): void => {
+    this.#work = work;
+    this.#changed();
+  };
 
   /** The vault changes under everything that is loaded: it is saved and let go first, then opened again. */
-  async #reopen(step: (open: OpenAccount) => Promise<OpenAccount>): Promise<void> {
-    const { open } = this.#active();
-    const signedIn = this.#active();
-    this.#progress({ step: 'deriving', fraction: null });
-    await signedIn.stop();
-    this.#signedIn = null;
+  async #reopen<C extends { readonly account: OpenAccount }>(step: (open: OpenAccount) => Promise<C>): Promise<C> {
+    const before = this.#active();
+    this.#working({ step: 'deriving', fraction: null });
     try {
-      await this.#signInto(await acting(() => step(open)));
+      await before.stop();
+      const changed = await acting(() => step(before.open));
+      await this.#load(changed.account);
+      this.#tabs.postMessage('vault-changed');
+      return changed;
     } catch (error) {
-      await this.#signInto(open);
+      // Whether the change was made may not be known: what this browser remembers says which vault is true.
+      const open = await acting(() => this.#enrol().resume());
+      if (open === null) await this.#dropSignedIn('ended');
+      else await this.#load(open);
       throw error;
+    } finally {
+      this.#working(null);
     }
   }
 
@@ -327,6 +340,7 @@ class AppModel implements App {
     const size = new TextEncoder().encode(text).length;
     if (text.trim() === '') return;
     if (size > MAX_TEXT) throw new AppError('too-long');
+    this.#firstUnread = null;
     await acting(() => this.#active().send(thread, text));
   }
 

@@ -52,6 +52,12 @@ export interface AccountAndCode {
   readonly recoveryCode: string;
 }
 
+/** The code is null when the account has none. */
+export interface AccountMaybeCode {
+  readonly account: OpenAccount;
+  readonly recoveryCode: string | null;
+}
+
 /** Whose session has begun. */
 interface Begun {
   readonly account: Uint8Array;
@@ -81,7 +87,7 @@ export class Enrolment<D extends DeviceStore = Device> {
     this.#credentials = new Credentials(parts.http, parts.server, this.#folder, parts.random);
   }
 
-  register(name: string, password: string, withRecovery: boolean, onProgress: OnProgress): Promise<{ readonly account: OpenAccount; readonly recoveryCode: string | null }> {
+  register(name: string, password: string, withRecovery: boolean, onProgress: OnProgress): Promise<AccountMaybeCode> {
     return acting(async () => {
       const { http, server, random, now } = this.#parts;
       const typed = name.normalize('NFC').trim();
@@ -190,20 +196,21 @@ export class Enrolment<D extends DeviceStore = Device> {
     });
   }
 
-  /** The recovery code ends with the old password: whoever wants one makes a new one. */
-  changePassword(open: OpenAccount, current: string, next: string, onProgress: OnProgress): Promise<OpenAccount> {
+  /** Whoever had a recovery code gets a new one: the old code ends with the old password. */
+  changePassword(open: OpenAccount, current: string, next: string, onProgress: OnProgress): Promise<AccountMaybeCode> {
     return acting(async () => {
       checkNewPassword(next, open.name);
       onProgress({ step: 'deriving', fraction: null });
       const { derivation, unlocked: old } = await this.#proved(open, current);
       const fresh = { ...derivation, storedRandom: this.#parts.random(32) };
       const unlocked = await this.#unlocked(fresh, next);
-      const credential = credentialOf(old.loginKey, fresh, unlocked, null);
+      const recovery = open.hasRecovery ? await newRecovery(open.account, this.#parts.random) : null;
+      const credential = credentialOf(old.loginKey, fresh, unlocked, recovery);
       const change = changeOf({ account: open.account, unlocking: { by: 'password', key: old.key }, credential }, onProgress);
-      const epoch = await this.#credentials.newEpoch(change, ownersOf(unlocked, null), await this.#credentials.threads());
-      const changed = await this.#changed(open, { vault: epoch.vault, kdf: fresh.kdf, hasRecovery: false });
+      const epoch = await this.#credentials.newEpoch(change, ownersOf(unlocked, recovery), await this.#credentials.threads());
+      const changed = await this.#changed(open, { vault: epoch.vault, kdf: fresh.kdf, hasRecovery: recovery !== null });
       await this.#credentials.reencryptRest(epoch.vault, epoch.left);
-      return changed;
+      return { account: changed, recoveryCode: recovery?.code ?? null };
     }, { 'sign-in-failed': 'wrong-password' });
   }
 

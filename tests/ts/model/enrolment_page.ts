@@ -109,7 +109,14 @@ const page = {
     }, () => ({ recoveryCode: code }));
   },
 
-  changePassword: (current: string, next: string): Promise<Outcome> => outcome(() => enrolment.changePassword(opened(), current, next, onProgress)),
+  changePassword(current: string, next: string): Promise<Outcome> {
+    let code: string | null = null;
+    return outcome(async () => {
+      const made = await enrolment.changePassword(opened(), current, next, onProgress);
+      code = made.recoveryCode;
+      return made.account;
+    }, () => (code === null ? {} : { recoveryCode: code }));
+  },
 
   renewRecovery(password: string): Promise<Outcome> {
     let code = '';

@@ -8,21 +8,42 @@ import type { PasswordField } from '../parts/password-field.ts';
 import '../parts/password-field.ts';
 import { View } from '../view.ts';
 
-/** A form that runs one action, tells its failure in place, and cannot be sent twice. */
+/** A form that runs one action, tells its progress and its failure in place, and cannot be sent twice. */
 abstract class SecretForm extends View {
   static override properties = {
-    app: { attribute: false }, account: { attribute: false }, error: { state: true }, running: { state: true },
+    app: { attribute: false }, account: { attribute: false }, error: { state: true }, running: { state: true }, code: { state: true },
   };
 
   declare app: App;
   declare account: string;
   declare protected error: AppError | null;
   declare protected running: boolean;
+  declare protected code: string | null;
 
   constructor() {
     super();
     this.error = null;
     this.running = false;
+    this.code = null;
+  }
+
+  /** A recovery code to write down; fires `hold` while it is on the screen. */
+  protected show(code: string | null): void {
+    this.code = code;
+    this.dispatchEvent(new CustomEvent('hold', { detail: code !== null, bubbles: true }));
+  }
+
+  protected codeView(): TemplateResult {
+    return html`<sm-recovery-code .code=${this.code} .account=${this.account} @kept=${() => this.show(null)}></sm-recovery-code>`;
+  }
+
+  /** What goes on behind the form, and how far it is. */
+  protected workLine(): TemplateResult | typeof nothing {
+    const work = this.app.state.work;
+    if (work === null || !this.running) return nothing;
+    return html`<p class="work-line" role="status"><span>${t(`progress.${work.step}`)}</span>
+      ${work.fraction === null ? html`<progress aria-label=${t(`progress.${work.step}`)}></progress>`
+        : html`<progress aria-label=${t(`progress.${work.step}`)} max="1" value=${work.fraction}></progress>`}</p>`;
   }
 
   protected abstract act(form: FormData): Promise<void>;
@@ -32,6 +53,7 @@ abstract class SecretForm extends View {
     const form = event.target as HTMLFormElement;
     this.error = null;
     this.running = true;
+    const stop = this.app.subscribe(() => this.requestUpdate());
     try {
       await this.act(new FormData(form));
       for (const field of form.querySelectorAll<PasswordField>('sm-password')) field.clear();
@@ -39,6 +61,7 @@ abstract class SecretForm extends View {
       if (!(error instanceof AppError)) throw error;
       this.error = error;
     } finally {
+      stop();
       this.running = false;
     }
   }
@@ -51,32 +74,32 @@ abstract class SecretForm extends View {
 /** Current and new password. */
 export class ChangePassword extends SecretForm {
   protected override async act(form: FormData): Promise<void> {
-    await this.app.changePassword(String(form.get('current') ?? ''), String(form.get('next') ?? ''));
+    const { recoveryCode } = await this.app.changePassword(String(form.get('current') ?? ''), String(form.get('next') ?? ''));
     notify(t('password.done'));
+    this.show(recoveryCode);
   }
 
   protected override render(): TemplateResult {
+    if (this.code !== null) return this.codeView();
     return html`<form class="narrow" @submit=${(event: SubmitEvent) => void this.submit(event)}>
       <p class="lead">${t('password.hint')}</p>${this.errorLine()}
       <input hidden name="username" autocomplete="username" .value=${this.account} />
       <sm-password field="current" .label=${t('auth.password.current')} purpose="current-password" ?invalid=${this.error?.kind === 'wrong-password'}></sm-password>
       <sm-password field="next" .label=${t('auth.password.new')} purpose="new-password" .account=${this.account} ?invalid=${this.error?.kind === 'weak-password'}></sm-password>
-      <button class="button primary" ?disabled=${this.running}>${t('password.save')}</button>
+      ${this.workLine()}<button class="button primary" ?disabled=${this.running}>${t('password.save')}</button>
     </form>`;
   }
 }
 customElements.define('sm-change-password', ChangePassword);
 
-/** A new recovery code; fires `hold` while it is on the screen. */
+/** A new recovery code. */
 export class NewCode extends SecretForm {
-  static override properties = { ...SecretForm.properties, code: { state: true }, has: { state: true } };
+  static override properties = { ...SecretForm.properties, has: { state: true } };
 
-  declare private code: string | null;
   declare private has: boolean | null;
 
   constructor() {
     super();
-    this.code = null;
     this.has = null;
   }
 
@@ -94,25 +117,20 @@ export class NewCode extends SecretForm {
     }
   }
 
-  #show(code: string | null): void {
-    this.code = code;
-    this.dispatchEvent(new CustomEvent('hold', { detail: code !== null, bubbles: true }));
-  }
-
   protected override async act(form: FormData): Promise<void> {
     const { recoveryCode } = await this.app.renewRecoveryCode(String(form.get('current') ?? ''));
     this.has = true;
-    this.#show(recoveryCode);
+    this.show(recoveryCode);
   }
 
   protected override render(): TemplateResult {
-    if (this.code !== null) return html`<sm-recovery-code .code=${this.code} .account=${this.account} @kept=${() => this.#show(null)}></sm-recovery-code>`;
+    if (this.code !== null) return this.codeView();
     return html`<form class="narrow" @submit=${(event: SubmitEvent) => void this.submit(event)}>
       ${this.has === null ? nothing : html`<p class="promise-line ${this.has ? '' : 'warn'}">${this.has ? icons.check : icons.alert}<span>${t(this.has ? 'recovery.has' : 'recovery.hasNot')}</span></p>`}
       <p class="lead">${t('recovery.renew')}</p>${this.errorLine()}
       <input hidden name="username" autocomplete="username" .value=${this.account} />
       <sm-password field="current" .label=${t('auth.password.current')} purpose="current-password" ?invalid=${this.error?.kind === 'wrong-password'}></sm-password>
-      <button class="button primary" ?disabled=${this.running}>${t('recovery.make')}</button>
+      ${this.workLine()}<button class="button primary" ?disabled=${this.running}>${t('recovery.make')}</button>
     </form>`;
   }
 }

@@ -1,41 +1,42 @@
-"""Identities: own statements, the peer's bundle, fingerprints (docs/spec/e2ee.md section 1)."""
+"""Identities: new accounts, own statements, the peer's bundle (docs/spec/e2ee.md section 1)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from secure_msg.codec.accounts import (
+    KIND_ACCOUNT,
+    KIND_KEYS,
     SUITE,
     TYPE_ACCOUNT,
     TYPE_KEYS,
     TYPE_POSSESSION,
-    TYPE_PREKEY,
-    TYPE_PREKEY_BATCH,
     AccountStatement,
-    BatchEntry,
     BatchLeaf,
-    BatchStatement,
     Bundle,
     KeysEntry,
     KeysStatement,
     OneTime,
-    PrekeyStatement,
 )
 from secure_msg.codec.schema import from_bytes, to_bytes
 from secure_msg.codec.statement import sign_detached, sign_statement
+from secure_msg.crypto.agreement import AgreementKey as LocalKey
 from secure_msg.crypto.agreement import split_public
 from secure_msg.crypto.hash import sha512
 from secure_msg.crypto.random import RandomBytes
-from secure_msg.crypto.signature import SigningKey
+from secure_msg.crypto.signature import HYBRID, SigningKey
+from secure_msg.e2ee.accountkeys import AccountSecrets, GenerationSecrets
 from secure_msg.e2ee.errors import NeedsAccount, PeerViolation, ServerViolation, peers_fault
+from secure_msg.e2ee.prekeys import EMPTY as NO_PREKEYS
+from secure_msg.e2ee.prekeys import Prekeys, add_batch, add_signed
 from secure_msg.ledger.accountchain import (
     AccountView,
     Batch,
     Keys,
     SignedPrekey,
-    batch_root,
+    apply_entry,
     open_account,
     open_batch,
     open_keys,
@@ -81,12 +82,24 @@ class OwnKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class IdentitySeeds:
-    """The private parts of a new identity: hybrid seeds of 64 bytes, an agreement key of 96."""
+class NewGeneration:
+    """Fresh working keys with their private parts, and the body of their `keys` entry."""
 
-    root: bytes
-    signing: bytes
-    agreement: bytes
+    signing: SigningKey
+    agreement: AgreementKey
+    secrets: GenerationSecrets
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """A fresh account; `entries` are the (kind, body) with which its chain begins."""
+
+    own: OwnKeys
+    root: SigningKey
+    secrets: AccountSecrets
+    prekeys: Prekeys
+    entries: tuple[tuple[str, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +119,46 @@ class PeerBundle:
     one_time: PeerOneTime | None
 
 
-def new_identity(random: RandomBytes) -> IdentitySeeds:
-    return IdentitySeeds(random(64), random(64), random(96))
+def new_account(
+    *, server: bytes, account: bytes, name: str, batch: int, now: int, random: RandomBytes
+) -> NewAccount:
+    """Root, first generation, first signed prekey and a batch of `batch` one-time prekeys."""
+    seed = random(64)
+    root = HYBRID.generate(seed)
+    opened = account_statement(root, server=server, account=account, name=name, now=now)
+    first = new_generation(root, account=account, generation=1, now=now, random=random)
+    signed = add_signed(NO_PREKEYS, root, account=account, now=now, random=random)
+    added = add_batch(signed.prekeys, root, account=account, now=now, random=random, count=batch)
+    entries = ((KIND_ACCOUNT, opened), (KIND_KEYS, first.body), *signed.entries, *added.entries)
+    view = view_of(entries, server=server, account=account)
+    own = OwnKeys(view, 1, first.signing, {1: first.agreement})
+    secrets = AccountSecrets(seed, (first.secrets,))
+    return NewAccount(own, root, secrets, added.prekeys, entries)
+
+
+def new_generation(
+    root: SigningKey, *, account: bytes, generation: int, now: int, random: RandomBytes
+) -> NewGeneration:
+    """Randomness: working signing key 64, agreement key 96."""
+    signing_seed, private = random(64), random(96)
+    signing, agreement = HYBRID.generate(signing_seed), LocalKey(private)
+    body = keys_entry(
+        root, signing, agreement.public, account=account, generation=generation, now=now
+    )
+    secrets = GenerationSecrets(generation, signing_seed, private, now)
+    return NewGeneration(signing, agreement, secrets, body)
+
+
+def view_of(entries: Iterable[tuple[str, bytes]], *, server: bytes, account: bytes) -> AccountView:
+    """The view of a whole account chain. Raises PeerViolation."""
+    with peers_fault("account chain"):
+        (kind, body), *rest = list(entries) or [("", b"")]
+        if kind != KIND_ACCOUNT:
+            raise PeerViolation("account chain: no account statement")
+        view = open_account(body, server=server, account=account)
+        for kind, body in rest:
+            view = apply_entry(view, kind, body)
+    return view
 
 
 def account_statement(
@@ -132,23 +183,6 @@ def keys_entry(
     payload = to_bytes(statement)
     signed = sign_statement(root, TYPE_KEYS, payload)
     return to_bytes(KeysEntry(signed, sign_detached(signing, TYPE_POSSESSION, payload)))
-
-
-def prekey_statement(
-    root: SigningKey, agreement: bytes, *, account: bytes, number: int, now: int
-) -> bytes:
-    """Body of a `prekey` entry."""
-    payload = to_bytes(PrekeyStatement(account, number, agreement, now))
-    return sign_statement(root, TYPE_PREKEY, payload)
-
-
-def batch_entry(
-    root: SigningKey, keys: tuple[bytes, ...], *, account: bytes, batch: int, now: int
-) -> bytes:
-    """Body of a `prekey-batch` entry over the public pairs `keys`."""
-    statement = BatchStatement(account, batch, len(keys), batch_root(batch, keys), now)
-    signed = sign_statement(root, TYPE_PREKEY_BATCH, to_bytes(statement))
-    return to_bytes(BatchEntry(signed, keys))
 
 
 def open_bundle(

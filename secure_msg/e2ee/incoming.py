@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from secure_msg.codec.errors import MalformedData
 from secure_msg.codec.messages import Envelope, OpeningEntry, read_envelope
@@ -16,6 +16,7 @@ from secure_msg.e2ee.errors import (
     ProtocolError,
     Replayed,
     RolledBack,
+    peers_fault,
 )
 from secure_msg.e2ee.events import (
     Checkpoint,
@@ -28,6 +29,7 @@ from secure_msg.e2ee.identity import keys_of
 from secure_msg.e2ee.ratchet import Place
 from secure_msg.e2ee.reading import Entry, Reader, Reading, attempt
 from secure_msg.e2ee.state import KeptKey, ThreadState
+from secure_msg.ledger.accountchain import AccountView
 
 
 def receive_message(reading: Reading, entry: Entry, reader: Reader) -> Reading:
@@ -151,3 +153,34 @@ def _reason(error: ProtocolError) -> Reason:
     if isinstance(error, NeedsOpening):
         return "opening"
     return "rules"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """A message entry read again; `author` is its account."""
+
+    author: bytes
+    id: bytes
+    signed: Signed
+
+
+def open_history(
+    body: bytes, key: bytes, *, thread: bytes, own: AccountView, peer: AccountView
+) -> HistoryEntry:
+    """A message entry, own or the peer's, by its content key.
+
+    Raises PeerViolation, AuthenticationFailed, NeedsAccount.
+    """
+    with peers_fault("message"):
+        envelope = read_envelope(body)
+    author = envelope.author.account
+    if author not in (own.account, peer.account):
+        raise PeerViolation("a message of somebody who is not a member")
+    view = own if author == own.account else peer
+    signed = envelopes.open_archived(
+        envelope,
+        key,
+        thread=thread,
+        public_of=lambda generation: keys_of(view, generation).signing,
+    )
+    return HistoryEntry(author, envelope.id, signed)

@@ -9,16 +9,21 @@ from secure_msg.codec.accounts import (
     KIND_PREKEY,
     KIND_PREKEY_BATCH,
     MAX_BATCH,
+    TYPE_PREKEY,
+    TYPE_PREKEY_BATCH,
     BatchEntry,
+    BatchStatement,
+    PrekeyStatement,
 )
 from secure_msg.codec.messages import OneTimeRef
-from secure_msg.codec.schema import Fixed, Many, Maybe, Nested, Uint, from_bytes, record
+from secure_msg.codec.schema import Fixed, Many, Maybe, Nested, Uint, from_bytes, record, to_bytes
+from secure_msg.codec.statement import sign_statement
 from secure_msg.crypto.agreement import PRIVATE_SIZE, AgreementKey
 from secure_msg.crypto.hash import sha256
 from secure_msg.crypto.random import RandomBytes
 from secure_msg.crypto.signature import SigningKey
 from secure_msg.e2ee.errors import PeerViolation
-from secure_msg.e2ee.identity import batch_entry, prekey_statement
+from secure_msg.ledger.accountchain import batch_root
 
 DAY = 86_400_000
 PREKEY_AGE = 7 * DAY
@@ -66,6 +71,23 @@ class Published:
 
     prekeys: Prekeys
     entries: tuple[tuple[str, bytes], ...]
+
+
+def prekey_statement(
+    root: SigningKey, agreement: bytes, *, account: bytes, number: int, now: int
+) -> bytes:
+    """Body of a `prekey` entry."""
+    payload = to_bytes(PrekeyStatement(account, number, agreement, now))
+    return sign_statement(root, TYPE_PREKEY, payload)
+
+
+def batch_entry(
+    root: SigningKey, keys: tuple[bytes, ...], *, account: bytes, batch: int, now: int
+) -> bytes:
+    """Body of a `prekey-batch` entry over the public pairs `keys`."""
+    statement = BatchStatement(account, batch, len(keys), batch_root(batch, keys), now)
+    signed = sign_statement(root, TYPE_PREKEY_BATCH, to_bytes(statement))
+    return to_bytes(BatchEntry(signed, keys))
 
 
 def signed_private(prekeys: Prekeys, number: int) -> bytes:

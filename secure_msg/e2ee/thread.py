@@ -44,7 +44,7 @@ from secure_msg.e2ee.events import (
     ThreadOpened,
 )
 from secure_msg.e2ee.identity import keys_of
-from secure_msg.e2ee.incoming import receive_message
+from secure_msg.e2ee.incoming import HistoryEntry, open_history, receive_message
 from secure_msg.e2ee.prekeys import Prekeys
 from secure_msg.e2ee.reading import ChainEntry, Entry, Reader, Reading, attempt
 from secure_msg.e2ee.state import (
@@ -57,7 +57,15 @@ from secure_msg.ledger.accountchain import AccountView
 from secure_msg.ledger.chain import ChainState, check_content, header_hash, read_header
 from secure_msg.ledger.errors import LedgerError
 
-__all__ = ["ChainEntry", "Reader", "Reading", "abandon", "receive"]
+__all__ = [
+    "ChainEntry",
+    "HistoryEntry",
+    "Reader",
+    "Reading",
+    "abandon",
+    "open_history",
+    "receive",
+]
 
 RESET_INTERVAL = 3_600_000
 

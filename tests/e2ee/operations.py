@@ -33,7 +33,7 @@ from secure_msg.e2ee import (
     vault,
 )
 from secure_msg.e2ee import send as sending
-from secure_msg.e2ee.accountkeys import AccountKeys, AccountSecrets, GenerationSecrets
+from secure_msg.e2ee.accountkeys import AccountKeys
 from secure_msg.e2ee.envelope import Content, ResentContent, Signed, TextContent
 from secure_msg.e2ee.errors import ProtocolError, Replayed
 from secure_msg.e2ee.events import Checkpoint, Event
@@ -168,10 +168,7 @@ def _open_file(i: Json) -> Json:
 
 
 def _seal_account_keys(i: Json) -> Json:
-    seeds = person(i, "person").seeds
-    secrets = AccountSecrets(
-        seeds.root, (GenerationSecrets(1, seeds.signing, seeds.agreement, i["created"]),)
-    )
+    secrets = person(i, "person").secrets
     random = SeededRandom(_bytes(i["nonces"]))
     return {
         "keys": to_bytes(accountkeys.seal_account_keys(_epochs(i)[-1].vault, secrets, random)).hex()

@@ -64,7 +64,7 @@ def test_attack_03_stripped_halves_inside_signed_statements() -> None:
     """Even the owner's root cannot make clients take a key without one of its halves."""
     bob = person("bob")
     honest = from_bytes(Bundle, bob.bundle(None))
-    signing = HYBRID.generate(bob.seeds.signing)
+    signing = HYBRID.generate(bob.secrets.generations[0].signing)
     full = KeysStatement(bob.account, 1, signing.public, bob.own.agreement[1].public, ("SM1",), NOW)
     for less in stripped(to_value(full)):
         payload = cbor.encode(less)
@@ -135,7 +135,7 @@ def test_attack_03_lower_suite(suite: str) -> None:
     message = to_value(from_bytes(Envelope, talk.seal(talk.alice).body))
     with pytest.raises(MalformedData):
         read_envelope(cbor.encode([suite, *message[1:]]))
-    signing = HYBRID.generate(bob.seeds.signing)
+    signing = HYBRID.generate(bob.secrets.generations[0].signing)
     if suite:
         payload = to_bytes(
             KeysStatement(

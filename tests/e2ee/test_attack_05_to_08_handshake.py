@@ -75,7 +75,7 @@ def test_attack_05_reencapsulation() -> None:
     alice, bob = person("alice"), person("bob")
     begun = begin(alice, bob)
     original = read_handshake(begun.body)
-    leaked = AgreementKey(bob.seeds.agreement)
+    leaked = AgreementKey(bob.secrets.generations[0].agreement)
     assert leaked.decapsulate(original.ct_identity)
     for name, public in (
         ("ct_identity", bob.view.keys[0].agreement),
@@ -110,7 +110,7 @@ def test_attack_05_another_ciphertext_of_the_same_secret_is_another_session() ->
 
 def share_of(mallory: Person, victim: Person) -> tuple[Person, bytes]:
     """Mallory's account with the victim's agreement key and prekeys, under own signatures."""
-    signing = HYBRID.generate(mallory.seeds.signing)
+    signing = HYBRID.generate(mallory.secrets.generations[0].signing)
     stolen = victim.view.keys[0].agreement
     payload = to_bytes(KeysStatement(mallory.account, 1, signing.public, stolen, ("SM1",), NOW))
     keys = to_bytes(
@@ -119,7 +119,7 @@ def share_of(mallory: Person, victim: Person) -> tuple[Person, bytes]:
             sign_detached(signing, TYPE_POSSESSION, payload),
         )
     )
-    prekey = identity.prekey_statement(
+    prekey = prekeys.prekey_statement(
         mallory.root,
         victim.view.prekeys[0].agreement,
         account=mallory.account,
@@ -128,7 +128,7 @@ def share_of(mallory: Person, victim: Person) -> tuple[Person, bytes]:
     )
     victims = [body for kind, body in victim.entries if kind == "prekey-batch"]
     publics = from_bytes(BatchEntry, victims[0]).keys
-    batch = identity.batch_entry(mallory.root, publics, account=mallory.account, batch=1, now=NOW)
+    batch = prekeys.batch_entry(mallory.root, publics, account=mallory.account, batch=1, now=NOW)
     account = dict(mallory.entries)[KIND_ACCOUNT]
     view = open_account(account, server=SERVER, account=mallory.account)
     for kind, body in (("keys", keys), ("prekey", prekey), ("prekey-batch", batch)):
@@ -254,7 +254,7 @@ def test_attack_07_unreduced_kem_keys_in_a_bundle() -> None:
     private = bob.random(96)
     public = AgreementKey(private).public
     unreduced = public[:32] + b"\xff\xff\xff" + public[35:]
-    statement = identity.prekey_statement(
+    statement = prekeys.prekey_statement(
         bob.root, unreduced, account=bob.account, number=1, now=NOW
     )
     honest = from_bytes(Bundle, bob.bundle(None))

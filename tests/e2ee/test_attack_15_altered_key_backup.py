@@ -10,7 +10,7 @@ from secure_msg.codec.errors import CodecError
 from secure_msg.codec.schema import from_bytes, to_bytes
 from secure_msg.crypto.random import SeededRandom
 from secure_msg.e2ee import accountkeys, state, vault
-from secure_msg.e2ee.accountkeys import AccountKeys, AccountSecrets, GenerationSecrets
+from secure_msg.e2ee.accountkeys import AccountKeys
 from secure_msg.e2ee.errors import AuthenticationFailed, Misuse, ProtocolError, ServerViolation
 from secure_msg.e2ee.vault import NewEpoch, Vault
 from secure_msg.e2ee.vaultfiles import Contact, Contacts, Settings
@@ -37,9 +37,7 @@ def sealed(opened: Vault, label: str, plaintext: bytes, version: int = 1) -> byt
 
 
 def account_keys(opened: Vault) -> AccountKeys:
-    seeds = person("alice").seeds
-    generation = GenerationSecrets(1, seeds.signing, seeds.agreement, NOW)
-    secrets = AccountSecrets(seeds.root, (generation,))
+    secrets = person("alice").secrets
     return accountkeys.seal_account_keys(opened, secrets, SeededRandom(b"nonces"))
 
 
@@ -116,7 +114,7 @@ def test_attack_15_every_byte_of_the_key_blobs() -> None:
     opened = epochs(1)[-1].vault
     keys = account_keys(opened)
     secrets = accountkeys.open_account_keys(opened, keys)
-    assert secrets.root == person("alice").seeds.root
+    assert secrets.root == person("alice").secrets.root
     newest = keys.generations[0]
     parts = {
         "root/ed": keys.root.ed,

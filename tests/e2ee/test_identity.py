@@ -71,6 +71,15 @@ def test_a_chain_of_all_kinds_is_read() -> None:
     assert by_statement == view
 
 
+def test_a_chain_is_read_at_once_or_not_at_all() -> None:
+    alice = person("alice")
+    given = {"server": SERVER, "account": alice.account}
+    assert identity.view_of(alice.entries, **given) == alice.view
+    for entries in ([], alice.entries[1:], alice.entries[:1] * 2, alice.entries[::-1]):
+        with pytest.raises(PeerViolation):
+            identity.view_of(entries, **given)
+
+
 def test_what_an_account_chain_refuses() -> None:
     alice, mallory = person("alice"), person("mallory")
     view = alice.view
@@ -146,7 +155,7 @@ def test_keys_without_possession_or_common_suite_are_refused() -> None:
 def test_a_batch_is_its_signed_root() -> None:
     alice = person("alice")
     publics = tuple(AgreementKey(alice.random(96)).public for _ in range(3))
-    body = identity.batch_entry(alice.root, publics, account=alice.account, batch=2, now=NOW)
+    body = prekeys.batch_entry(alice.root, publics, account=alice.account, batch=2, now=NOW)
     entry = from_bytes(BatchEntry, body)
     for keys in (publics[::-1], publics[:2], (*publics, publics[0])):
         with pytest.raises(AccountViolation):

@@ -15,7 +15,7 @@ from secure_msg.crypto.agreement import AgreementKey
 from secure_msg.crypto.random import SeededRandom
 from secure_msg.crypto.signature import HYBRID
 from secure_msg.e2ee import accountkeys, envelope, identity, marks, send, state, unlock, vault
-from secure_msg.e2ee.accountkeys import AccountKeys, AccountSecrets, GenerationSecrets
+from secure_msg.e2ee.accountkeys import AccountKeys
 from secure_msg.e2ee.envelope import ResentContent, TextContent
 from secure_msg.e2ee.errors import RolledBack
 from secure_msg.e2ee.events import OwnMessage, Received, SessionStarted, ThreadOpened
@@ -415,10 +415,9 @@ def test_a_session_begun_in_python_goes_on_in_typescript(
         recovery_key=RECOVERY_KEY,
         random=SeededRandom(b"python's vault"),
     )
-    seeds = here.seeds
     keys = accountkeys.seal_account_keys(
         made.vault,
-        AccountSecrets(seeds.root, (GenerationSecrets(1, seeds.signing, seeds.agreement, NOW),)),
+        here.secrets,
         SeededRandom(b"nonces"),
     )
     plain = {

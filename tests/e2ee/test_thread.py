@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from secure_msg.codec.messages import KIND_MESSAGE, KIND_OPENED, read_envelope, session_id
+from secure_msg.codec.messages import KIND_MESSAGE, KIND_OPENED, session_id
 from secure_msg.codec.schema import from_bytes
 from secure_msg.crypto.random import SeededRandom
-from secure_msg.e2ee import envelope, marks, send, state, thread, vault
+from secure_msg.e2ee import marks, send, state, thread, vault
 from secure_msg.e2ee.envelope import ResentContent, TextContent
 from secure_msg.e2ee.errors import (
     AuthenticationFailed,
@@ -31,7 +31,6 @@ from secure_msg.e2ee.events import (
     ThreadOpened,
     Undecryptable,
 )
-from secure_msg.e2ee.identity import keys_of
 from secure_msg.e2ee.state import ArchiveSegment
 from secure_msg.e2ee.thread import Reader, receive
 from tests.e2ee.world import (
@@ -237,16 +236,17 @@ def test_history_is_archived_in_segments_and_read_again_by_key() -> None:
         kept.sequence for kept in segment.keys
     )
     assert (segment.first, segment.last) == (segment.keys[0].sequence, segment.keys[-1].sequence)
+    views = {"own": two.alice.view, "peer": two.bob.view}
     for number in (0, 100, 191):
         kept = segment.keys[number]
-        body = two.server.chain(THREAD).entries[kept.sequence].body
-        signed = envelope.open_archived(
-            read_envelope(body or b""),
-            kept.key,
-            thread=THREAD,
-            public_of=lambda generation: keys_of(two.alice.view, generation).signing,
-        )
-        assert signed.content == TextContent(f"{number}")
+        body = two.server.chain(THREAD).entries[kept.sequence].body or b""
+        entry = thread.open_history(body, kept.key, thread=THREAD, **views)
+        assert (entry.author, entry.id) == (two.alice.account, kept.id)
+        assert entry.signed.content == TextContent(f"{number}")
+        with pytest.raises(AuthenticationFailed):
+            thread.open_history(body, bytes(32), thread=THREAD, **views)
+        with pytest.raises(PeerViolation):
+            thread.open_history(body, kept.key, thread=THREAD, own=two.bob.view, peer=two.bob.view)
     two.b.sync()
     assert two.b.texts() == [f"{number}" for number in range(300)]
     assert [one.number for one in two.b.segments] == [0]

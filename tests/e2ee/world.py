@@ -25,10 +25,10 @@ from secure_msg.codec.messages import (
     session_id,
 )
 from secure_msg.codec.schema import from_bytes, to_bytes
-from secure_msg.crypto.agreement import AgreementKey
 from secure_msg.crypto.random import RandomBytes, SeededRandom
-from secure_msg.crypto.signature import HYBRID, SigningKey
-from secure_msg.e2ee import handshake, identity, prekeys, ratchet, state, vault
+from secure_msg.crypto.signature import SigningKey
+from secure_msg.e2ee import handshake, identity, ratchet, state, vault
+from secure_msg.e2ee.accountkeys import AccountSecrets
 from secure_msg.e2ee.envelope import Content, Signed, TextContent
 from secure_msg.e2ee.events import Checkpoint, Event, Received
 from secure_msg.e2ee.identity import OwnKeys, PeerBundle
@@ -36,7 +36,7 @@ from secure_msg.e2ee.prekeys import Prekeys
 from secure_msg.e2ee.send import Draft, Sent, needs_bundle, send
 from secure_msg.e2ee.state import ThreadState
 from secure_msg.e2ee.thread import Reader, receive
-from secure_msg.ledger.accountchain import AccountView, apply_entry, open_account
+from secure_msg.ledger.accountchain import AccountView, apply_entry
 from secure_msg.ledger.chain import ChainHeader, content_hash
 from secure_msg.ledger.merkle import inclusion_path, leaf_hash, root_of
 
@@ -54,7 +54,7 @@ class Person:
     root: SigningKey
     prekeys: Prekeys
     entries: list[tuple[str, bytes]]
-    seeds: identity.IdentitySeeds
+    secrets: AccountSecrets
     random: RandomBytes
 
     @property
@@ -120,43 +120,26 @@ def person(
 ) -> Person:
     """An account with one generation, one signed prekey and one batch."""
     random = random or SeededRandom(f"{name}/{seed}".encode())
-    seeds = identity.new_identity(random)
-    root, signing = HYBRID.generate(seeds.root), HYBRID.generate(seeds.signing)
-    agreement = AgreementKey(seeds.agreement)
-    account = account or name.encode().ljust(32, b"\x00")
-    opened = identity.account_statement(root, server=server, account=account, name=name, now=now)
-    keys = identity.keys_entry(
-        root, signing, agreement.public, account=account, generation=1, now=now
+    made = identity.new_account(
+        server=server,
+        account=account or name.encode().ljust(32, b"\x00"),
+        name=name,
+        batch=batch,
+        now=now,
+        random=random,
     )
-    view = open_account(opened, server=server, account=account)
-    own = OwnKeys(view, 1, signing, {1: agreement})
-    made = Person(own, root, prekeys.EMPTY, [(KIND_ACCOUNT, opened)], seeds, random)
-    made.publish((KIND_KEYS, keys))
-    signed = prekeys.add_signed(prekeys.EMPTY, root, account=account, now=now, random=random)
-    added = prekeys.add_batch(
-        signed.prekeys, root, account=account, now=now, random=random, count=batch
-    )
-    made.publish(*signed.entries, *added.entries)
-    made.prekeys = added.prekeys
-    return made
+    return Person(made.own, made.root, made.prekeys, list(made.entries), made.secrets, random)
 
 
 def rotate_keys(who: Person) -> None:
     """The next generation of working keys; the old agreement key is kept."""
     generation = who.own.generation + 1
-    signing = HYBRID.generate(who.random(64))
-    agreement = AgreementKey(who.random(96))
-    body = identity.keys_entry(
-        who.root,
-        signing,
-        agreement.public,
-        account=who.account,
-        generation=generation,
-        now=NOW,
+    made = identity.new_generation(
+        who.root, account=who.account, generation=generation, now=NOW, random=who.random
     )
-    kept = {**who.own.agreement, generation: agreement}
-    who.own = OwnKeys(who.own.view, generation, signing, kept)
-    who.publish((KIND_KEYS, body))
+    kept = {**who.own.agreement, generation: made.agreement}
+    who.own = OwnKeys(who.own.view, generation, made.signing, kept)
+    who.publish((KIND_KEYS, made.body))
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ bdi.name { unicode-bidi: isolate; }
 secure-msg { display: block; height: 100%; }
 sm-password { display: block; }
 
+/* Hidden words must not lengthen the page from inside a part that scrolls. */
+.timeline, .entries, .details-body, .section, .modal-body, .list, .conversation { position: relative; }
 .visually-hidden {
   position: absolute !important; width: 1px; height: 1px; margin: -1px; padding: 0; overflow: hidden;
   clip-path: inset(50%); white-space: nowrap; border: 0;
@@ -106,7 +108,7 @@ input[aria-invalid="true"] { border-color: var(--danger); }
 input::placeholder, textarea::placeholder { color: var(--text-soft); opacity: 1; }
 .with-button { position: relative; }
 .with-button input { padding-inline-end: 3.25rem; }
-.with-button .icon-button { position: absolute; inset-block: 0.125rem; inset-inline-end: 0.125rem; height: auto; }
+.with-button .icon-button { position: absolute; inset-block: 0; inset-inline-end: 0; height: auto; }
 .strength { display: grid; grid-template-columns: repeat(4, 1fr); gap: 0.25rem; height: 0.25rem; }
 .strength i { border-radius: 1rem; background: var(--line); transition: background var(--quick); }
 .strength.level-1 i:nth-child(-n+1) { background: var(--danger); }
@@ -145,7 +147,7 @@ input[type="checkbox"], input[type="radio"] { width: 1.2rem; height: 1.2rem; mar
 .promise-line.warn .icon { color: var(--danger); }
 .technical summary { padding-block: 0.5rem; color: var(--text-soft); font-size: var(--size-small); font-weight: 600; cursor: pointer; }
 .technical .facts { padding-block-start: 0.5rem; }
-@media (pointer: coarse) { .technical summary { padding-block: 0.75rem; } }
+@media (pointer: coarse) { .technical summary { padding-block: 0.85rem; } }
 
 @media print {
   body * { visibility: hidden; }

@@ -4,7 +4,7 @@ import { icons } from '../icons.ts';
 import { t } from '../i18n/language.ts';
 import { avatar, nameOf } from '../parts/avatar.ts';
 import { navigate } from '../router.ts';
-import { View } from '../view.ts';
+import { View, isNarrow } from '../view.ts';
 import { banners } from './banners.ts';
 import './composer.ts';
 import './protection.ts';
@@ -32,6 +32,13 @@ export class ConversationView extends View {
   protected override willUpdate(changed: PropertyValues): void {
     const before = changed.get('conversation') as Conversation | undefined;
     if (before !== undefined && before.summary.thread !== this.conversation.summary.thread) this.asked = null;
+  }
+
+  protected override updated(changed: PropertyValues): void {
+    const before = changed.get('conversation') as Conversation | undefined;
+    const opened = changed.has('conversation') && before?.summary.thread !== this.conversation.summary.thread;
+    // In one column the list that had the focus is gone; where there is room, the composer takes it.
+    if (opened && isNarrow() && !this.contains(document.activeElement)) this.querySelector<HTMLElement>('.peer-button')?.focus();
   }
 
   protected override render(): TemplateResult {

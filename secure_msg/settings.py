@@ -201,7 +201,7 @@ def read_settings(environment: Mapping[str, str | None]) -> Settings:
     known = {setting.variable for setting in SETTINGS}
     for variable in environment:
         if variable.startswith(PREFIX) and variable not in known:
-            raise BadSetting(f"{variable} is not a setting; see docs/settings.md.")
+            raise BadSetting(f"{variable} is not a setting; see the table in README.md.")
     values = {setting.name.lower(): _read(setting, environment) for setting in SETTINGS}
     return Settings(**values)
 

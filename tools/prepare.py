@@ -1,6 +1,6 @@
 """Brings what `make run` and `make test` need on a fresh machine; standard library only.
 
-A step is skipped when its inputs have not changed since it last succeeded; it fails with a sentence.
+A step is skipped when its inputs have not changed since it succeeded; it fails with a sentence.
 """
 
 from __future__ import annotations

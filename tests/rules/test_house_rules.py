@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.settings_table import with_table
+
 ROOT = Path(__file__).resolve().parents[2]
 LINE_LIMIT = 420
 
@@ -118,3 +120,34 @@ def test_pinned_files_name_no_registry() -> None:
         assert "://" not in lines
         assert "--hash=sha256:" in lines
     assert '"resolved"' not in (ROOT / "package-lock.json").read_text()
+
+
+def test_every_setting_stands_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert with_table(readme) == readme, "run tools/settings_table.py"
+
+
+def test_the_readme_names_files_that_are_there() -> None:
+    text = (ROOT / "README.md").read_text()
+    named = re.findall(
+        r"`((?:static/src|secure_msg|tests|docs)/[\w/.-]+)`|\]\((docs/[\w/.-]+)\)", text
+    )
+    paths = {first or second for first, second in named}
+    assert len(paths) > 15
+    for path in paths:
+        assert (ROOT / path).exists(), path
+
+
+def test_each_promise_names_a_test_that_is_there() -> None:
+    promised = (ROOT / "docs" / "threats.md").read_text().split("## Not promised")[0]
+    sources = {path: path.read_text() for path in tracked("tests/*.py", "tests/*.ts")}
+    names = [path.name for path in sources] + [
+        name for text in sources.values() for name in re.findall(r"def (test_\w+)", text)
+    ]
+    numbers = re.findall(r"test_attack_(\d\d)_\*|`_(\d\d)_\*`", promised)
+    assert len(numbers) > 15
+    for pair in numbers:
+        number = "".join(pair)
+        assert any(f"attack_{number}" in name for name in names), f"attack {number} has no test"
+    for path in re.findall(r"`(tests/[\w/.]+)`", promised):
+        assert (ROOT / path).exists(), path

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -184,7 +184,7 @@ class Settings:
     host: str
     port: int
     storage: Path
-    passphrase: str
+    passphrase: str = field(repr=False)
     origin: str
     public_url: tuple[str, ...]
     registration: str

@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check unit browser bench clean prepare prepare-test lock
+.PHONY: help build run test check unit browser bench clean prepare prepare-test lock
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -15,6 +15,8 @@ prepare:
 
 prepare-test:
 	@$(PYTHON) tools/prepare.py test
+
+build: prepare ## install what is missing and bundle the page's script
 
 run: prepare ## start the server at http://127.0.0.1:5000, installing what is missing
 	@exec $(BIN)/python app.py

@@ -140,7 +140,7 @@ def test_what_was_acknowledged_is_there_after_a_kill(tmp_path):
             for _ in range(20):
                 request = TransactRequest((alice.message(thread, session, seen=4),), ())
                 assert isinstance(mine.transact(request), TransactResult)
-            server.kill()
+        server.kill()
         server.start()
         listed = peer.get("/api/threads").record(ThreadList).threads
         assert [(item.thread, item.size) for item in listed] == [(thread, 24)]

@@ -27,12 +27,10 @@ export class SecureMsg extends View {
   private declare troubled: boolean;
   /** The card before the conversations still has something to show (a recovery code). */
   private declare waiting: boolean;
-  /** Signed in when the long work began: then it is shown over the conversations. */
   #signedIn = false;
-  /** The state before work that closes and opens the account again: its conversations stay on the screen meanwhile. */
-  #before: AppState | null = null;
   #followed = false;
   #seen: Step[] = [];
+  #working = false;
   #trouble: ReturnType<typeof setTimeout> | null = null;
   #stops: (() => void)[] = [];
 
@@ -62,36 +60,25 @@ export class SecureMsg extends View {
     super.disconnectedCallback();
   }
 
-  get #shown(): AppState {
-    const { state } = this.app;
-    if (state.phase.kind !== 'busy' || this.#before === null) return state;
-    return { ...this.#before, phase: state.phase };
-  }
-
   #changed(): void {
-    const state = this.#shown;
+    const { state } = this.app;
     setLanguage(pickLanguage(state.preferences.language, navigator.languages), navigator.languages);
     this.#watchConnection(state);
     const kind = state.phase.kind;
     if (kind === 'signed-in') {
       this.#signedIn = true;
-      this.#before = state;
       if (state.ready && !this.#followed) {
         this.#followed = true;
         void this.#followRoute();
       }
-    } else if (kind !== 'busy' && this.#signedIn) {
+    } else if (this.#signedIn) {
       this.#signedIn = false;
-      this.#before = null;
       this.#followed = false;
       // Not even an identifier of a conversation stays in the address.
       navigate({ view: 'list' }, 'replace');
     }
-    if (state.phase.kind === 'busy') {
-      if (this.#seen.at(-1) !== state.phase.progress.step) this.#seen.push(state.phase.progress.step);
-    } else {
-      this.#seen = [];
-    }
+    if (state.work === null) this.#seen = [];
+    else if (this.#seen.at(-1) !== state.work.step) this.#seen.push(state.work.step);
     this.requestUpdate();
   }
 
@@ -122,7 +109,9 @@ export class SecureMsg extends View {
   }
 
   protected override updated(_changed: PropertyValues): void {
-    const state = this.#shown;
+    const { state } = this.app;
+    if (this.#working && state.work === null) this.#focusOutcome();
+    this.#working = state.work !== null;
     const page = document.documentElement;
     page.lang = language();
     if (state.preferences.theme === 'auto') delete page.dataset['theme'];
@@ -133,9 +122,18 @@ export class SecureMsg extends View {
     document.title = unread > 0 ? `(${unread}) ${t('app.name')}` : t('app.name');
   }
 
+  /** After long work the focus goes to what came of it: a new code, a field that was wrong, the dialog's title. */
+  #focusOutcome(): void {
+    const dialog = document.querySelector('dialog[open]');
+    for (const found of ['.code-lead', '[aria-invalid="true"]', 'h2']) {
+      const target = dialog?.querySelector<HTMLElement>(found);
+      if (target !== null && target !== undefined) return target.focus();
+    }
+  }
+
   protected override render(): TemplateResult {
-    const state = this.#shown;
-    const inside = this.#signedIn && (state.phase.kind === 'signed-in' || state.phase.kind === 'busy') && !this.waiting;
+    const { state } = this.app;
+    const inside = state.phase.kind === 'signed-in' && !this.waiting;
     return html`${inside ? this.#inside(state) : html`<sm-auth .app=${this.app} .state=${state}
         @occupied=${(event: Event) => { this.waiting = event.target instanceof AuthCard && event.target.occupied; }}></sm-auth>`}
       <sm-notices></sm-notices>`;
@@ -143,12 +141,12 @@ export class SecureMsg extends View {
 
   #inside(state: AppState): TemplateResult {
     const { route } = this;
-    const { phase } = state;
+    const { work } = state;
     return html`<div class="inside">${this.#connection(state)}
       <sm-chat .app=${this.app} .state=${state} .route=${route}></sm-chat></div>
       ${route.view === 'settings' ? html`<sm-settings .app=${this.app} .state=${state} .section=${route.section}></sm-settings>` : nothing}
-      ${phase.kind === 'busy' ? html`<sm-dialog kind="small" busy .heading=${t('progress.title')}
-        .content=${() => workView('other', this.#seen, phase.progress)}></sm-dialog>` : nothing}`;
+      ${work === null ? nothing : html`<sm-dialog kind="small" busy .heading=${t('progress.title')}
+        .content=${() => workView('other', this.#seen, work)}></sm-dialog>`}`;
   }
 
   #connection({ connection }: AppState): TemplateResult {

@@ -39,10 +39,17 @@ export class ModalDialog extends View {
     this.#dialog?.close();
   }
 
+  /** A browser may close a dialog over its page's objection (a second Escape, a back gesture): not while it is busy. */
+  #onClose(): void {
+    if (this.busy) this.#dialog?.showModal();
+    else this.dispatchEvent(new CustomEvent('closed'));
+  }
+
   protected override render(): TemplateResult {
     return html`<dialog class="modal ${this.kind}" aria-labelledby="dialog-title-${this.kind}" role=${this.kind === 'alert' ? 'alertdialog' : nothing}
       @cancel=${(event: Event) => this.busy && event.preventDefault()}
-      @close=${(event: Event) => event.target === this.#dialog && this.dispatchEvent(new CustomEvent('closed'))}
+      @keydown=${(event: KeyboardEvent) => this.busy && event.key === 'Escape' && event.preventDefault()}
+      @close=${(event: Event) => event.target === this.#dialog && this.#onClose()}
       @click=${(event: Event) => event.target === this.#dialog && !this.busy && this.kind !== 'alert' && this.close()}>
       <div class="modal-box">
         <header class="modal-head">

@@ -8,7 +8,7 @@ import type { PasswordField } from '../parts/password-field.ts';
 import '../parts/password-field.ts';
 import { View } from '../view.ts';
 
-/** A form that runs one action, tells its progress and its failure in place, and cannot be sent twice. */
+/** A form that runs one action, tells its failure in place, and cannot be sent twice. */
 abstract class SecretForm extends View {
   static override properties = {
     app: { attribute: false }, account: { attribute: false }, error: { state: true }, running: { state: true }, code: { state: true },
@@ -34,16 +34,7 @@ abstract class SecretForm extends View {
   }
 
   protected codeView(): TemplateResult {
-    return html`<sm-recovery-code .code=${this.code} .account=${this.account} @kept=${() => this.show(null)}></sm-recovery-code>`;
-  }
-
-  /** What goes on behind the form, and how far it is. */
-  protected workLine(): TemplateResult | typeof nothing {
-    const work = this.app.state.work;
-    if (work === null || !this.running) return nothing;
-    return html`<p class="work-line" role="status"><span>${t(`progress.${work.step}`)}</span>
-      ${work.fraction === null ? html`<progress aria-label=${t(`progress.${work.step}`)}></progress>`
-        : html`<progress aria-label=${t(`progress.${work.step}`)} max="1" value=${work.fraction}></progress>`}</p>`;
+    return html`<h4>${t('code.title')}</h4><sm-recovery-code .code=${this.code} .account=${this.account} @kept=${() => this.show(null)}></sm-recovery-code>`;
   }
 
   protected abstract act(form: FormData): Promise<void>;
@@ -53,7 +44,6 @@ abstract class SecretForm extends View {
     const form = event.target as HTMLFormElement;
     this.error = null;
     this.running = true;
-    const stop = this.app.subscribe(() => this.requestUpdate());
     try {
       await this.act(new FormData(form));
       for (const field of form.querySelectorAll<PasswordField>('sm-password')) field.clear();
@@ -61,7 +51,6 @@ abstract class SecretForm extends View {
       if (!(error instanceof AppError)) throw error;
       this.error = error;
     } finally {
-      stop();
       this.running = false;
     }
   }
@@ -86,7 +75,7 @@ export class ChangePassword extends SecretForm {
       <input hidden name="username" autocomplete="username" .value=${this.account} />
       <sm-password field="current" .label=${t('auth.password.current')} purpose="current-password" ?invalid=${this.error?.kind === 'wrong-password'}></sm-password>
       <sm-password field="next" .label=${t('auth.password.new')} purpose="new-password" .account=${this.account} ?invalid=${this.error?.kind === 'weak-password'}></sm-password>
-      ${this.workLine()}<button class="button primary" ?disabled=${this.running}>${t('password.save')}</button>
+      <button class="button primary" ?disabled=${this.running}>${t('password.save')}</button>
     </form>`;
   }
 }
@@ -130,7 +119,7 @@ export class NewCode extends SecretForm {
       <p class="lead">${t('recovery.renew')}</p>${this.errorLine()}
       <input hidden name="username" autocomplete="username" .value=${this.account} />
       <sm-password field="current" .label=${t('auth.password.current')} purpose="current-password" ?invalid=${this.error?.kind === 'wrong-password'}></sm-password>
-      ${this.workLine()}<button class="button primary" ?disabled=${this.running}>${t('recovery.make')}</button>
+      <button class="button primary" ?disabled=${this.running}>${t('recovery.make')}</button>
     </form>`;
   }
 }

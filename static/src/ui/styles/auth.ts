@@ -46,7 +46,7 @@ export const auth = css`
   .work progress.unknown, .steps li.now .step-mark { animation: none; }
 }
 
-.recovery-code { display: grid; gap: 1rem; }
+.recovery-code { display: grid; gap: 1rem; margin-block-start: 0.35rem; }
 .recovery-code .note { margin-block: 0; }
 .code-lead { color: var(--text-soft); }
 .code {

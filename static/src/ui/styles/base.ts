@@ -150,6 +150,8 @@ input[type="checkbox"], input[type="radio"] { width: 1.2rem; height: 1.2rem; mar
 @media (pointer: coarse) { .technical summary { padding-block: 0.85rem; } }
 
 @media print {
+  :root:root { color-scheme: light; }
+  .printable .code { background: none; }
   body * { visibility: hidden; }
   .printable, .printable * { visibility: visible; }
   .printable { position: fixed; inset: 0; padding: 2cm; background: #fff; color: #000; }

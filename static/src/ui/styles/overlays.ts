@@ -14,7 +14,7 @@ dialog.modal[open] { display: flex; animation: rise 160ms ease-out; }
 .modal-body { display: grid; gap: 1.1rem; min-height: 0; padding: 0.75rem 1.5rem 1.5rem; overflow-y: auto; scrollbar-width: thin; }
 .alert .modal-head { padding-block-start: 1.5rem; min-height: 0; }
 
-.wide .modal-head { border-block-end: 1px solid var(--line); padding-block: 0.6rem; }
+.wide .modal-head { min-height: 3.9rem; border-block-end: 1px solid var(--line); padding-block: 0.6rem; }
 .wide .modal-body { padding: 0; display: flex; overflow: hidden; }
 .settings { display: grid; grid-template-columns: 15.5rem minmax(0, 1fr); grid-template-rows: minmax(0, 1fr); width: 100%; height: min(40rem, calc(100dvh - 7rem)); }
 .sections { display: flex; flex-direction: column; justify-content: space-between; gap: 1rem; padding: 0.75rem; border-inline-end: 1px solid var(--line); background: var(--surface); overflow-y: auto; }

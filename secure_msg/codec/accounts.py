@@ -41,7 +41,7 @@ class AccountStatement:
 
     server: Annotated[bytes, Fixed(ID_SIZE)]
     account: Annotated[bytes, Fixed(ID_SIZE)]
-    name: Annotated[str, Text(32, 1)]
+    name: Annotated[str, Text(128, 1)]
     root: Annotated[bytes, Fixed(SIGNING_PUBLIC_SIZE)]
     created: Annotated[int, Uint()]
 

@@ -19,7 +19,7 @@ class Contact:
     """`fingerprint` pins the root; only a change of root warns and blocks."""
 
     account: Annotated[bytes, Fixed(ID_SIZE)]
-    name: Annotated[str, Text(32)]
+    name: Annotated[str, Text(128)]
     fingerprint: Annotated[bytes, Fixed(32)]
     state: Annotated[ContactState, Choice(*get_args(ContactState))]
     verified: Annotated[bool, Bool()]

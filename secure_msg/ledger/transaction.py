@@ -50,7 +50,7 @@ class Append:
 
     `expected_size` refuses the transaction when the chain's size differs (None: any).
     `unique` is a 16-byte message id, looked up in the entries from `seen` on: a repeat writes
-    nothing. `label` (at most 64 bytes) is kept beside the head of a chain that this append begins:
+    nothing. `label` (at most 128 bytes) is kept beside the head of a chain that this append begins:
     an account's name, a thread's two members, so that directories are rebuilt at start without
     opening each chain.
     """

@@ -20,9 +20,9 @@ from secure_msg.ledger.log import LEAF_SIZE
 
 MAX_BODY = 1 << 20
 MAX_BLOB = 1 << 20
-MAX_LABEL = 64
+MAX_LABEL = 128
 MAX_KIND = 32
-MAX_SKELETON = 255
+MAX_SKELETON = 1_024
 MAX_IN_BATCH = 1 << 16
 MAX_LOG_INDEX = 2**48 - 1
 

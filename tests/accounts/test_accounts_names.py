@@ -45,7 +45,7 @@ def test_names_of_one_script_may_be_had(name):
         ("", "too-short"),
         ("   a   ", "too-short"),
         ("a" * 33, "too-long"),
-        ("Ж" * 17, "too-long"),
+        ("Ж" * 33, "too-long"),
         ("a b c", "characters"),
         ("a/b/c", "characters"),
         ("<b>bold</b>", "start"),
@@ -135,3 +135,8 @@ def test_every_text_has_a_skeleton_that_the_store_takes(typed):
 
 def test_scripts_are_those_of_unicode():
     assert [script(char) for char in "aαа1"] == ["LATIN", "GREEK", "CYRILLIC", "COMMON"]
+
+
+@pytest.mark.parametrize("letter", ["a", "ж", "한", "あ"])
+def test_thirty_two_characters_of_any_script_are_a_name(letter: str) -> None:
+    assert check_name(letter * 32).shown == letter * 32

@@ -390,7 +390,7 @@ class StoreContract:
             Transaction((Append(THREAD, "", b""),)),
             Transaction((Append(THREAD, "opened", b"", unique=b"short"),)),
             Transaction((Append(THREAD, "opened", b"", unique=bytes(16)),)),
-            Transaction((Append(THREAD, "opened", b"", label=bytes(65)),)),
+            Transaction((Append(THREAD, "opened", b"", label=bytes(129)),)),
             Transaction((Append(ident("fresh"), "message", b""),)),
             Transaction(puts=(Put(ALICE, b"short", 0, b""),)),
             Transaction(puts=(Put(ALICE, PATH, 0, bytes(2**20 + 1)),)),

@@ -32,7 +32,7 @@ export const MAX_BATCH_PATH = 5;
 export const AccountStatement = record('AccountStatement', {
   server: fixed(ID_SIZE),
   account: fixed(ID_SIZE),
-  name: text(32, 1),
+  name: text(128, 1),
   root: fixed(SIGNING_PUBLIC_SIZE),
   created: uint(),
 });

@@ -28,7 +28,7 @@ export function markPath(thread: Uint8Array): Uint8Array {
 
 export const Contact = record('Contact', {
   account: fixed(32),
-  name: text(32),
+  name: text(128),
   fingerprint: fixed(32),
   state: choice('request', 'accepted', 'blocked', 'deleted'),
   verified: bool(),

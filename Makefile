@@ -31,15 +31,15 @@ check: prepare-test ## linters, types and layers
 unit: prepare-test ## tests without a browser, in both languages
 	node tools/build.mjs --tests
 	node --test --test-reporter=dot $$(find build/tests -name '*.test.mjs')
-	$(BIN)/pytest -m "not browser"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not browser"
 
 browser: prepare-test ## end-to-end tests in Chromium
-	$(BIN)/pytest -m browser
+	$(BIN)/pytest -n 2 --dist loadfile -m browser
 
 test: check ## everything that CI runs
 	node tools/build.mjs --tests
 	node --test --test-reporter=dot $$(find build/tests -name '*.test.mjs')
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 bench: prepare-test ## figures of this machine, as ratios taken in one run
 	$(BIN)/python tools/bench.py

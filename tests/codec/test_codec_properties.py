@@ -173,7 +173,6 @@ def test_a_mutated_record_is_refused_or_is_another_record(data: bytes, draw: st.
     "bad",
     [2**53, -(2**53), 1.0, {}, {1: 2}, bytearray(b"x"), "\ud800", (set(),), object(), [[1.5]]],
     ids=lambda value: type(value).__name__,
-    ids=repr,
 )
 def test_what_cannot_be_written_is_the_callers_misuse(bad: Any) -> None:
     with pytest.raises(Unencodable):

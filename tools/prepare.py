@@ -12,7 +12,6 @@ import re
 import shutil
 import subprocess
 import sys
-import venv
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -80,19 +79,23 @@ def apt_install(*packages: str) -> bool:
 
 
 def make_environment() -> None:
-    if (BIN / "python").exists() or (BIN / "python.exe").exists():
+    if any((BIN / name).exists() for name in ("pip", "pip.exe")):
         return
     say("making the virtual environment")
-    try:
-        venv.create(VENV, with_pip=True)
-    except (subprocess.CalledProcessError, OSError) as error:
-        shutil.rmtree(VENV, ignore_errors=True)
-        package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
-        if not apt_install(package):
-            raise Missing(
-                f"Python cannot make virtual environments here; install it (on Debian: {package})."
-            ) from error
-        venv.create(VENV, with_pip=True)
+    if new_environment():
+        return
+    package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+    if not (apt_install(package) and new_environment()):
+        raise Missing(
+            f"Python cannot make virtual environments here; install it (on Debian: {package})."
+        )
+
+
+def new_environment() -> bool:
+    """In a process of its own: Debian's Python without its venv package ends the one it runs in."""
+    shutil.rmtree(VENV, ignore_errors=True)
+    command = [sys.executable, "-m", "venv", str(VENV)]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 def install(name: str, *files: str) -> None:

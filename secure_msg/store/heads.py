@@ -70,9 +70,12 @@ class HeadsFile:
         first, second = (path.read_bytes() if path.exists() else b"" for path in self._paths)
         lines = self._scan(first)
         whole = bool(lines) and first == second and len(first) == self._end(lines)
+        bases = [self._base(first, lines)]
         if first != second:
-            lines = self._scan(second) | lines
-        found = self._apply(lines)
+            others = self._scan(second)
+            bases.append(self._base(second, others))
+            lines = others | lines
+        found = self._apply(lines, bases)
         if found.mark is NO_MARK and (first or second) and not lines:
             raise Damaged("ledger/heads is damaged in both copies from its beginning on")
         if whole and isinstance(lines[max(lines)][0], MarkRecord):
@@ -144,6 +147,11 @@ class HeadsFile:
             return None
         return int.from_bytes(ordinal, "big"), from_bytes(_Payload, payload).line, body + size
 
+    def _base(self, data: bytes, lines: dict[int, tuple[Line, int]]) -> int:
+        """The ordinal that a copy begins with, whole without those before; 0 if that is lost."""
+        read = self._read(data, len(MAGIC))
+        return read[0] if read is not None and read[0] == min(lines) else 0
+
     def _next_valid(self, data: bytes, position: int, expected: int) -> int:
         """Where a record that checks begins after a damaged one, else the end of data."""
         for ordinal in range(expected, expected + MAX_DAMAGED_TOGETHER):
@@ -159,15 +167,18 @@ class HeadsFile:
     def _end(lines: dict[int, tuple[Line, int]]) -> int:
         return lines[max(lines)][1]
 
-    def _apply(self, lines: dict[int, tuple[Line, int]]) -> FoundHeads:
+    def _apply(self, lines: dict[int, tuple[Line, int]], bases: list[int]) -> FoundHeads:
         found = FoundHeads()
         marks = [one for one, (line, _) in lines.items() if isinstance(line, MarkRecord)]
         if not marks and lines:
             raise Damaged("all marks of ledger/heads are damaged in both copies")
         if not marks:
             return found
-        first, last = min(lines), max(marks)
-        missing = last - first + 1 - sum(1 for one in lines if one <= last)
+        last = max(marks)
+        # A copy that was written again stands beside one that lacks what came right before it, when
+        # a second crash follows on a first.
+        first = max([min(lines), *(one for one in bases if one <= last)])
+        missing = last - first + 1 - sum(1 for one in lines if first <= one <= last)
         if missing:
             raise Damaged(f"{missing} records of ledger/heads are damaged in both copies")
         for ordinal in range(first, last + 1):

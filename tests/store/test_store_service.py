@@ -316,6 +316,37 @@ def test_heads_are_compacted_and_keep_their_order(tmp_path: Path) -> None:
     assert again.names == found.names
 
 
+class DyingDisk(Disk):
+    """Dies before the rename that comes after so many others."""
+
+    def __init__(self, renames: int) -> None:
+        self.renames = renames
+
+    def rename(self, old: Path, new: Path) -> None:
+        if not self.renames:
+            raise SystemExit
+        self.renames -= 1
+        super().rename(old, new)
+
+
+def test_heads_outlive_a_crash_between_the_copies_and_another_at_the_start(tmp_path: Path) -> None:
+    """Appended to one copy alone, then written again in one place alone: nothing is missing."""
+    paths = (tmp_path / "heads", tmp_path / "heads.copy")
+    file = HeadsFile(paths, b"k" * 32, Disk())
+    file.load()
+    for number in range(3):
+        shorter = paths[1].read_bytes()
+        file.append([record_of(number)], MarkRecord(number + 1, (), b"", (), number))
+    file.close()
+    paths[1].write_bytes(shorter)
+    with pytest.raises(SystemExit):
+        HeadsFile(paths, b"k" * 32, DyingDisk(1)).load()
+    found = HeadsFile(paths, b"k" * 32, Disk()).load()
+    assert found.mark.log_size == 3
+    assert found.heads == {record_of(n).chain: record_of(n) for n in range(3)}
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
 def records_of(data: bytes) -> list[bytes]:
     found, position = [], 8
     while position < len(data):

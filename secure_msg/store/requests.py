@@ -10,6 +10,8 @@ from secure_msg.store.sequencer import Request
 ID_SIZE = 32
 MAX_OPERATIONS = 1024
 MAX_BYTES = 16 << 20
+OPERATION_BYTES = 400
+"""What an operation counts beside its body, so that a batch's bytes bound its operations too."""
 
 
 def checked_request(transaction: Transaction) -> Request:
@@ -32,7 +34,7 @@ def checked_request(transaction: Transaction) -> Request:
     size = sum(len(one.body) for one in transaction.appends)
     size += sum(len(one.blob or b"") for one in transaction.puts)
     _require(size <= MAX_BYTES, f"more than {MAX_BYTES} bytes")
-    return Request(transaction, size)
+    return Request(transaction, size + OPERATION_BYTES * len(operations))
 
 
 def _check_append(append: Append) -> None:

@@ -26,7 +26,8 @@ from secure_msg.ledger.transaction import (
 )
 from secure_msg.store.durable import Disk
 from secure_msg.store.heads import HeadsFile
-from secure_msg.store.records import HeadRecord, MarkRecord, NameRecord
+from secure_msg.store.records import MAX_IN_BATCH, HeadRecord, MarkRecord, NameRecord
+from secure_msg.store.requests import MAX_OPERATIONS, checked_request
 from secure_msg.store.sequencer import BATCH_LIMIT, QUEUE_LIMIT, Request, Sequencer
 from tests.store.contract import ALICE, PATH, START, THREAD, audit, ident, message, opened
 from tests.store.house import FileHouse, UnsyncedDisk
@@ -256,6 +257,28 @@ def test_a_full_queue_is_busy_and_a_stopped_one_fails() -> None:
     sequencer.stop()
     with pytest.raises(StorageFailed):
         sequencer.submit(Request(Transaction(), 0))
+
+
+def test_a_batch_of_many_small_operations_fits_into_one_record() -> None:
+    """Empty files weigh nothing, and a record holds so many operations and no more."""
+    sizes = []
+
+    def process(batch: list[Request]) -> None:
+        sizes.append(sum(len(one.transaction.puts) for one in batch))
+        for request in batch:
+            request.done.set_result(None)  # type: ignore[arg-type]
+
+    sequencer = Sequencer(process)
+    empty = Transaction(puts=(Put(ALICE, PATH, 0, b""),) * MAX_OPERATIONS)
+    requests = [checked_request(empty) for _ in range(2 * MAX_IN_BATCH // MAX_OPERATIONS)]
+    for request in requests:
+        sequencer.submit(request)
+    sequencer.start()
+    for request in requests:
+        request.done.result(10)
+    sequencer.stop()
+    assert sum(sizes) == 2 * MAX_IN_BATCH
+    assert max(sizes) <= MAX_IN_BATCH
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -171,10 +171,7 @@ def _accept(reading: Reading, now: ThreadState, entry: Entry, reader: Reader) ->
         thread=now.thread,
         prekeys=reading.prekeys,
     )
-    newest = state.session_of(now, now.current)
-    rival = newest is not None and answer.handshake.replaces == newest.replaces
-    if answer.handshake.replaces != now.current and not rival:
-        raise PeerViolation("a handshake that does not replace the current session")
+    _check_replaces(now, answer.handshake.replaces)
     session = state.new_session(
         answer.session,
         answer.handshake,
@@ -185,6 +182,17 @@ def _accept(reading: Reading, now: ThreadState, entry: Entry, reader: Reader) ->
     moved = state.with_session(reading.state, session)
     started = SessionStarted(entry.sequence, session.id, session.last_resort, session.created)
     return replace(reading, state=moved, prekeys=answer.prekeys).tell(started)
+
+
+def _check_replaces(now: ThreadState, replaces: bytes) -> None:
+    if replaces == now.current:
+        return
+    newest = state.session_of(now, now.current)
+    if newest is None or replaces != newest.replaces:
+        raise PeerViolation("a handshake that does not replace the current session")
+    # A rival may not push out another one, whose handshake could then be played again.
+    if sum(held.replaces == replaces for held in now.sessions) >= state.MAX_SESSIONS:
+        raise PeerViolation("a handshake beside too many others")
 
 
 def _opening(reading: Reading, entry: Entry, reader: Reader) -> Reading:

@@ -33,7 +33,7 @@ from secure_msg.crypto.random import SeededRandom
 from secure_msg.crypto.signature import HYBRID
 from secure_msg.e2ee import handshake, identity, prekeys, ratchet, state
 from secure_msg.e2ee.errors import AuthenticationFailed, PeerViolation
-from secure_msg.e2ee.events import Refused, SessionStarted
+from secure_msg.e2ee.events import Received, Refused, SessionStarted
 from secure_msg.e2ee.handshake import Initiated, Responded
 from secure_msg.ledger.accountchain import apply_entry, open_account
 from secure_msg.ledger.chain import read_header
@@ -295,6 +295,30 @@ def test_attack_08_handshake_replay_in_the_thread(last_resort: bool) -> None:
     assert [type(event) for event in replayed] == [Refused] * 6
     assert state.save(replace(two.b.state, chain=before.chain)) == state.save(before)
     assert to_bytes(two.b.prekeys) == prekeys_before
+
+
+def test_attack_08_a_rival_handshake_that_made_room_is_not_taken_again() -> None:
+    """The server refuses and keeps five beginnings, shows all, then one again.
+
+    Sessions are bounded, and the last resort is never spent: had a rival's session gone for a
+    newer rival's, its handshake and its messages would be new again.
+    """
+    two = Two()
+    two.server.handed[two.bob.account] = 8
+    tries = [two.a.draft(f"try {number}") for number in range(6)]
+    chain = two.server.chain(THREAD)
+    chain.append(tries[0].drafts[0].kind, tries[0].drafts[0].body)
+    for sent in tries:
+        chain.extend(sent.drafts[1:])
+    events = two.b.sync()
+    assert len([event for event in events if type(event) is SessionStarted]) == 4
+    assert two.b.texts() == ["try 0", "try 1", "try 2", "try 3"]
+    # As after a few hundred messages more: the content keys are in the archive.
+    two.b.state = before = replace(two.b.state, kept=())
+    for sent in tries:
+        chain.extend(sent.drafts[1:])
+    assert not [event for event in two.b.sync() if type(event) in (SessionStarted, Received)]
+    assert two.b.state.sessions == before.sessions
 
 
 def test_attack_08_a_spent_key_stays_spent_over_a_restart() -> None:

@@ -24,7 +24,7 @@ import type { LocalIdentity } from './identity.ts';
 import type { Prekeys } from './prekeys.ts';
 import { type ReceiveStep, receiveStep } from './ratchet.ts';
 import {
-  type ArchiveSegment, MAX_PENDING, MAX_RESETS, type ThreadState, archiveStep, currentSession, sessionOf, withSession,
+  type ArchiveSegment, MAX_PENDING, MAX_RESETS, MAX_SESSIONS, type ThreadState, archiveStep, currentSession, sessionOf, withSession,
 } from './state.ts';
 
 const RESET_INTERVAL = 3_600_000;
@@ -187,6 +187,10 @@ function checkReplaces(state: ThreadState, replaces: Uint8Array, held: boolean):
   const current = currentSession(state);
   if (current === null || !equalBytes(replaces, current.replaces)) {
     throw new PeerViolation('handshake: does not replace the current session');
+  }
+  // A rival may not push out another one, whose handshake could then be played again.
+  if (state.sessions.filter((one) => equalBytes(one.replaces, replaces)).length >= MAX_SESSIONS) {
+    throw new PeerViolation('handshake: beside too many others');
   }
 }
 

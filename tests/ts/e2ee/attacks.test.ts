@@ -70,6 +70,26 @@ test('attack 8: a replayed handshake is refused; session and prekeys stay what t
   assert.deepEqual(Prekeys.encode(bob.prekeys), prekeys);
 });
 
+test('attack 8: a rival handshake that made room is not taken again', async () => {
+  const { server, alice, bob } = await twoPeople('attack 8 rivals');
+  const context = await alice.sendContext(false);
+  const tries = [];
+  for (let number = 0; number < 6; number++) tries.push(await send(alice.state, { kind: 'text', text: `try ${number}` }, context));
+  server.append(tries[0]!.appends[0]!.kind, tries[0]!.appends[0]!.body, bob.now);
+  const show = (): void => {
+    for (const { appends } of tries) for (const { kind, body } of appends.slice(1)) server.append(kind, body, bob.now);
+  };
+  show();
+  assert.equal((await bob.sync()).filter(({ kind }) => kind === 'SessionStarted').length, 4);
+  assert.deepEqual(bob.texts, ['try 0', 'try 1', 'try 2', 'try 3']);
+  // As after a few hundred messages more: the content keys are in the archive.
+  bob.state = { ...bob.state, kept: [] };
+  const { sessions } = bob.state;
+  show();
+  assert.ok((await bob.sync()).every(({ kind }) => kind === 'Refused' || kind === 'Undecryptable'));
+  assert.deepEqual(bob.state.sessions, sessions);
+});
+
 test('attack 9: reordered, replayed and moved messages are refused or shown as such', async () => {
   const { server, bob, bodies } = await conversation('attack 9');
   const elsewhere = await conversation('attack 9 elsewhere');

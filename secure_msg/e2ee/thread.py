@@ -217,6 +217,8 @@ def _session_reset(reading: Reading, entry: Entry, reader: Reader) -> Reading:
         raise PeerViolation("session-reset: of another thread")
     if author is not reader.peer:
         return reading
+    if claimed.session != now.current:
+        raise PeerViolation("session-reset: not of the current session")
     if any(mark.at > reader.now - RESET_INTERVAL for mark in now.resets):
         raise PeerViolation("session-reset: more than one an hour")
     resets = (*now.resets, ResetMark(entry.sequence, reader.now))[-state.MAX_RESETS :]

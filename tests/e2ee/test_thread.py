@@ -308,6 +308,24 @@ def test_a_reset_is_answered_once_an_hour() -> None:
     assert len(of(two.a.sync(), ResetAsked)) == 1
 
 
+def test_attack_09_a_reset_that_was_answered_is_not_played_again() -> None:
+    """Its session is no longer the thread's; nothing is sent again, and a new reset is free."""
+    two = Two()
+    two.a.say("hello")
+    two.b.say("hi")
+    ask_again(two)
+    reset = two.server.chain(THREAD).entries[-1]
+    two.a.say("in a new session", restart=True)
+    two.b.sync()
+    two.a.now = NOW + HOUR + 1
+    two.server.chain(THREAD).append("session-reset", reset.body or b"")
+    before = two.a.state
+    assert [type(event) for event in two.a.sync()] == [OwnMessage, Refused]
+    assert two.a.state.resets == before.resets
+    ask_again(two)
+    assert len(of(two.a.sync(), ResetAsked)) == 1
+
+
 def test_what_was_read_cannot_be_resent() -> None:
     two = Two()
     first = two.a.say("original").id

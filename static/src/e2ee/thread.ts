@@ -218,6 +218,7 @@ async function receiveReset(state: ThreadState, { header, body }: Entry, { own, 
   await fromPeer('session-reset', () => openStatement(signer, TYPE_SESSION_RESET, body));
   if (!equalBytes(claimed.thread, state.thread)) throw new PeerViolation('session-reset: of another thread');
   if (author === own.view) return { state, events: [] };
+  if (!equalBytes(claimed.session, state.current)) throw new PeerViolation('session-reset: not of the current session');
   if (state.resets.some(({ at }) => at > now - RESET_INTERVAL)) throw new PeerViolation('session-reset: more than one an hour');
   const resets = [...state.resets, { sequence: header.sequence, at: now }].slice(-MAX_RESETS);
   const { session, ids } = claimed;

@@ -7,7 +7,7 @@ import { toHex } from '../../../static/src/crypto/bytes.ts';
 import { RolledBack, ServerViolation } from '../../../static/src/e2ee/errors.ts';
 import type { ThreadEvent } from '../../../static/src/e2ee/events.ts';
 import { Prekeys } from '../../../static/src/e2ee/prekeys.ts';
-import { send } from '../../../static/src/e2ee/send.ts';
+import { type Sent, send } from '../../../static/src/e2ee/send.ts';
 import { ThreadState, newThread } from '../../../static/src/e2ee/state.ts';
 import { type ServedEntry, receive } from '../../../static/src/e2ee/thread.ts';
 import { type Browser, type Server, flipped, placeEntry, seeded, twoPeople } from './world.ts';
@@ -73,7 +73,7 @@ test('attack 8: a replayed handshake is refused; session and prekeys stay what t
 test('attack 8: a rival handshake that made room is not taken again', async () => {
   const { server, alice, bob } = await twoPeople('attack 8 rivals');
   const context = await alice.sendContext(false);
-  const tries = [];
+  const tries: Sent[] = [];
   for (let number = 0; number < 6; number++) tries.push(await send(alice.state, { kind: 'text', text: `try ${number}` }, context));
   server.append(tries[0]!.appends[0]!.kind, tries[0]!.appends[0]!.body, bob.now);
   const show = (): void => {

@@ -178,6 +178,10 @@ test('repair: what cannot be read is asked for, sent again in a new session, and
   assert.deepEqual(bob.texts.slice(0, 2), ['one', 'lost']);
   alice.now += 3_600_000;
   assert.equal(server.transact([ask], [], bob.now), 'ok');
+  const replayed = (await alice.sync()).at(-1)!;
+  assert.ok(replayed.kind === 'Refused' && /current session/.test(replayed.rule));
+  const anew = await askReset(bob.state, bob.account.identity, bob.state.current, [lost.id], bob.now);
+  assert.equal(server.transact([anew], [], bob.now), 'ok');
   assert.equal((await alice.sync()).at(-1)!.kind, 'ResetAsked');
 });
 

@@ -150,6 +150,17 @@ def bundle(node: Path) -> None:
     once("bundle", key, step)
 
 
+def check_playwright() -> None:
+    """Its driver brings a Node of its own, which needs a library that a bare Debian lacks."""
+    command = [str(BIN / "playwright"), "--version"]
+
+    def works() -> bool:
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+    if not works() and not (apt_install("libatomic1") and works()):
+        raise Missing("Playwright's driver does not start here; it needs libatomic.so.1.")
+
+
 def find_chromium() -> str:
     """Chromium for the tests: the system's, else Debian's package, else Playwright's own."""
     for name in ("chromium", "chromium-browser", "google-chrome"):
@@ -184,6 +195,7 @@ def main() -> int:
         install_packages(npm)
         bundle(node)
         if goal == "test":
+            check_playwright()
             find_chromium()
     except Missing as error:
         print(f"{error}", file=sys.stderr)

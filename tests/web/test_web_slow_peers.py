@@ -197,8 +197,8 @@ def test_attack_42_who_does_not_read_is_closed_and_takes_no_memory(process, join
     deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     before = resident_kib(process)
     with Live(peer_api) as writer:
-        for _ in range(600):
-            request = TransactRequest((peer.message(thread, session, seen=4),), ())
+        for number in range(600):
+            request = TransactRequest((peer.message(thread, session, seen=4 + number),), ())
             assert isinstance(writer.transact(request), TransactResult)
     assert resident_kib(process) - before < 48 * 1024
     deaf.close()

@@ -111,7 +111,7 @@ class Sequencer:
             if batch:
                 self._run_batch(batch)
             if between is not None:
-                between.work()
+                self._run_between(between)
 
     def _run_batch(self, batch: list[Request]) -> None:
         whole = False
@@ -121,6 +121,16 @@ class Sequencer:
         finally:
             if not whole:  # a bug: nobody may wait for ever, and the state is not to be trusted
                 fail([request for request in batch if not request.done.done()])
+                self.refuse()
+
+    def _run_between(self, between: _Between) -> None:
+        whole = False
+        try:
+            between.work()
+            whole = True
+        finally:
+            if not whole:  # as above
+                between.failed()
                 self.refuse()
 
     def _gather(self) -> tuple[list[Request], _Between | None]:

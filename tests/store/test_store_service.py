@@ -297,6 +297,23 @@ def test_nobody_waits_for_ever_when_the_committer_breaks() -> None:
     sequencer.stop()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_nobody_waits_for_ever_when_what_comes_between_breaks() -> None:
+    def work() -> None:
+        raise RuntimeError("a bug")
+
+    sequencer = Sequencer(lambda batch: None)
+    done = sequencer.run_between(work)
+    request = Request(Transaction(), 0)
+    sequencer.submit(request)
+    sequencer.start()
+    with pytest.raises(StorageFailed):
+        done.result(10)
+    with pytest.raises(StorageFailed):
+        request.done.result(10)
+    sequencer.stop()
+
+
 def test_commits_wait_while_too_much_is_unflushed(
     house: FileHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

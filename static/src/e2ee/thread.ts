@@ -145,15 +145,21 @@ function isEvent(error: unknown, context: ReceiveContext): error is PeerViolatio
 }
 
 async function receiveOpened(state: ThreadState, { header, body }: Entry, { own, peer }: ReceiveContext): Promise<Outcome> {
+  const opener = await verifiedOpener(state.thread, body, own.view, peer);
+  return { state, events: [{ kind: 'ThreadOpened', sequence: header.sequence, opener }] };
+}
+
+/** The account that opened a thread, by the body of its entry 0. Throws PeerViolation, AuthenticationFailed, NeedsAccount. */
+export async function verifiedOpener(thread: Uint8Array, body: Uint8Array, own: AccountView, peer: AccountView): Promise<Uint8Array> {
   const claimed = await fromPeer('opened', () => Opened.decode(unverifiedPayload(body)));
-  const opener = memberView(claimed.opener, own.view, peer);
+  const opener = memberView(claimed.opener, own, peer);
   const signer = signerOf(opener)(claimed.generation);
   await fromPeer('opened', () => openStatement(signer, TYPE_OPENED, body));
-  const other = opener === peer ? own.view : peer;
-  if (!equalBytes(claimed.thread, state.thread) || !equalBytes(claimed.peer, other.account)) {
+  const other = opener === peer ? own : peer;
+  if (!equalBytes(claimed.thread, thread) || !equalBytes(claimed.peer, other.account)) {
     throw new PeerViolation('opened: of another thread or other members');
   }
-  return { state, events: [{ kind: 'ThreadOpened', sequence: header.sequence, opener: opener.account }] };
+  return opener.account;
 }
 
 async function receiveHandshake(state: ThreadState, { header, body }: Entry, context: ReceiveContext): Promise<Outcome> {

@@ -1,29 +1,28 @@
 /** The application: one snapshot for the views, and the actions that change it. */
 
 import { probe } from '../crypto/provider.ts';
-import { fromHex, toBase64url, toHex } from '../crypto/bytes.ts';
+import { toHex } from '../crypto/bytes.ts';
 import { systemRandom } from '../crypto/random.ts';
 import { fingerprintOf } from '../ledger/accountchain.ts';
-import { Http, type JsonObject, field } from '../net/http.ts';
+import { Http, field } from '../net/http.ts';
 import {
-  type AccountSecurity, type App, AppError, type AppState, type Connection, type Hex, type MessageProtection, type Person,
-  type Phase, type Preferences, type Progress, type SessionInfo,
+  type AccountSecurity, type App, AppError, type AppState, type Connection, type Phase, type Preferences, type Progress, type SessionInfo,
 } from './api.ts';
 import { acting } from './apperrors.ts';
-import { ConversationModel } from './conversation.ts';
 import { workerDerive } from './derive.ts';
 import { Device } from './device.ts';
 import { Enrolment, type OpenAccount, type Recovered } from './enrol.ts';
 import { ServerView, readServer } from './server.ts';
 import { SignedIn } from './signedin.ts';
-import { accountFacts, conversationOf, summariesOf } from './snapshot.ts';
+import { accountFacts, summariesOf } from './snapshot.ts';
 import { missingFeatures } from './support.ts';
-import { bytesField } from './unlocking.ts';
+import { Talking } from './talking.ts';
 
-const MAX_TEXT = 32_768;
-const MIN_QUERY = 2;
 const TABS = 'secure-msg';
 const CONNECTING: Connection = { kind: 'connecting' };
+const PASSING: readonly string[] = ['offline', 'server-busy', 'slow-down', 'read-only'];
+const FIRST_PAUSE_MS = 500;
+const LAST_PAUSE_MS = 8_000;
 const DEFAULTS: Preferences = { language: 'auto', theme: 'auto', sendReadMarks: true };
 
 export interface AppOptions {
@@ -48,17 +47,37 @@ class AppModel implements App {
   #signedIn: SignedIn | null = null;
   #recovered: Recovered | null = null;
   #work: Progress | null = null;
-  #openThread: string | null = null;
-  #firstUnread: string | null = null;
+  readonly #talking = new Talking(this.#http, () => this.#signedIn, () => this.#changed());
 
   constructor(options: AppOptions) {
     this.#options = options;
-    this.#tabs.onmessage = ({ data }) => {
-      if (data === 'signed-out') void this.#dropSignedIn('signed-out');
-      else if (data === 'vault-changed' && this.#signedIn !== null) void this.#dropSignedIn('ended').then(() => this.#resume());
-      else if (data === 'signed-in' && this.#signedIn === null && this.#phase.kind === 'signed-out') void this.#resume();
-    };
+    this.#tabs.onmessage = ({ data }) => void this.#onTab(data).catch(reportError);
   }
+
+  /** Another tab has done its part already: this one only follows. */
+  async #onTab(news: unknown): Promise<void> {
+    if (news === 'signed-out') await this.#letGo('signed-out');
+    else if (news === 'vault-changed' && this.#signedIn !== null) await this.#openAgain(this.#signedIn);
+    else if (news === 'signed-in' && this.#phase.kind === 'signed-out') await this.#untilReached(() => this.#resume());
+  }
+
+  readonly searchPeople: App['searchPeople'] = (query) => this.#talking.searchPeople(query);
+  readonly openWith: App['openWith'] = (account) => this.#talking.openWith(account);
+  readonly openConversation: App['openConversation'] = (thread) => this.#talking.openConversation(thread);
+  readonly closeConversation: App['closeConversation'] = () => this.#talking.closeConversation();
+  readonly loadOlder: App['loadOlder'] = () => this.#talking.loadOlder();
+  readonly markRead: App['markRead'] = () => this.#talking.markRead();
+  readonly setDraft: App['setDraft'] = (thread, text) => this.#talking.setDraft(thread, text);
+  readonly noteTyping: App['noteTyping'] = (thread) => this.#talking.noteTyping(thread);
+  readonly send: App['send'] = (thread, text) => this.#talking.send(thread, text);
+  readonly retry: App['retry'] = (thread, key) => this.#talking.retry(thread, key);
+  readonly discard: App['discard'] = (thread, key) => this.#talking.discard(thread, key);
+  readonly accept: App['accept'] = (thread) => this.#talking.accept(thread);
+  readonly deleteConversation: App['deleteConversation'] = (thread) => this.#talking.deleteConversation(thread);
+  readonly block: App['block'] = (thread) => this.#talking.block(thread);
+  readonly unblock: App['unblock'] = (thread) => this.#talking.unblock(thread);
+  readonly askAgain: App['askAgain'] = (thread, key) => this.#talking.askAgain(thread, key);
+  readonly protection: App['protection'] = (thread, key) => this.#talking.protection(thread, key);
 
   get state(): AppState {
     this.#snapshot ??= this.#takeSnapshot();
@@ -86,7 +105,6 @@ class AppModel implements App {
 
   #takeSnapshot(): AppState {
     const signedIn = this.#signedIn;
-    const model = this.#openThread === null ? null : (signedIn?.get(this.#openThread) ?? null);
     return {
       phase: this.#phase,
       me: signedIn === null ? null : {
@@ -96,8 +114,8 @@ class AppModel implements App {
       },
       connection: signedIn?.connection ?? CONNECTING,
       ready: signedIn?.ready ?? false,
-      conversations: signedIn === null ? [] : summariesOf(signedIn, this.#openThread),
-      open: model === null ? null : conversationOf(model, this.#firstUnread),
+      conversations: signedIn === null ? [] : summariesOf(signedIn, this.#talking.thread),
+      open: this.#talking.shown(),
       preferences: signedIn?.preferences() ?? DEFAULTS,
       work: this.#work,
       serverName: location.host,
@@ -115,16 +133,25 @@ class AppModel implements App {
   async start(): Promise<void> {
     const missing = missingFeatures();
     if (missing.length > 0) return this.#enter({ kind: 'unsupported', missing });
-    for (let pause = 500; ; pause = Math.min(2 * pause, 8_000)) {
+    await this.#untilReached(async () => {
+      if (this.#enrolment === null) await this.#prepare();
+      await this.#resume();
+    });
+  }
+
+  /** Repeats a step while the server is away or busy. */
+  async #untilReached(step: () => Promise<void>): Promise<void> {
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LAST_PAUSE_MS)) {
       try {
-        await acting(() => this.#prepare());
-        break;
+        return await acting(step);
       } catch (error) {
-        if (!(error instanceof AppError) || !['offline', 'server-busy', 'slow-down'].includes(error.kind)) throw error;
-        await new Promise((resolve) => setTimeout(resolve, pause));
+        if (error instanceof AppError && PASSING.includes(error.kind)) await new Promise((resolve) => setTimeout(resolve, pause));
+        else {
+          if (this.#signedIn === null) this.#enter({ kind: 'signed-out', reason: 'none' });
+          throw error;
+        }
       }
     }
-    await this.#resume();
   }
 
   async #prepare(): Promise<void> {
@@ -142,9 +169,21 @@ class AppModel implements App {
   }
 
   async #resume(): Promise<void> {
-    const open = await acting(() => this.#enrol().resume());
+    const open = await this.#enrol().resume();
     if (open === null) this.#enter({ kind: 'signed-out', reason: 'none' });
     else await this.#signInto(open);
+  }
+
+  /** What this browser remembers says which vault is true, whoever changed it. */
+  async #openAgain(before: SignedIn): Promise<void> {
+    await before.stop();
+    await this.#untilReached(async () => {
+      if (this.#signedIn !== before) return;
+      const open = await this.#enrol().resume();
+      if (this.#signedIn !== before) return;
+      if (open === null) await this.#letGo('ended');
+      else await this.#load(open);
+    });
   }
 
   #enrol(): Enrolment {
@@ -174,21 +213,37 @@ class AppModel implements App {
     if (this.#server === null) throw new AppError('offline');
     const signedIn = new SignedIn(this.#http, this.#server, this.#enrol().device, open, {
       changed: this.#changed,
-      ended: () => void this.#dropSignedIn('ended'),
+      ended: () => void this.#end().catch(reportError),
     });
-    await signedIn.start();
+    try {
+      await signedIn.start();
+    } catch (error) {
+      signedIn.halt();
+      throw error;
+    }
     this.#signedIn = signedIn;
+    this.#talking.again();
+    // What was written while the vault was opened anew.
+    await signedIn.outbox.load();
+    void signedIn.following.refresh();
     this.#changed();
   }
 
-  async #dropSignedIn(reason: 'ended' | 'signed-out'): Promise<void> {
+  /** The session has ended: this browser forgets the keys, unless another tab has signed in again with them. */
+  async #end(): Promise<void> {
+    const signedIn = this.#signedIn;
+    if (signedIn === null) return;
+    await this.#letGo('ended');
+    await acting(() => this.#enrol().forgetEnded(signedIn.open));
+  }
+
+  async #letGo(reason: 'ended' | 'signed-out'): Promise<void> {
     const signedIn = this.#signedIn;
     if (signedIn === null) return;
     this.#signedIn = null;
-    this.#openThread = null;
+    this.#talking.closeConversation();
     this.#enter({ kind: 'signed-out', reason });
     await signedIn.stop();
-    await acting(() => this.#enrol().forget());
   }
 
   register(name: string, password: string, withRecovery: boolean): Promise<{ readonly recoveryCode: string | null }> {
@@ -245,10 +300,8 @@ class AppModel implements App {
       this.#tabs.postMessage('vault-changed');
       return changed;
     } catch (error) {
-      // Whether the change was made may not be known: what this browser remembers says which vault is true.
-      const open = await acting(() => this.#enrol().resume());
-      if (open === null) await this.#dropSignedIn('ended');
-      else await this.#load(open);
+      // Whether the change was made may not be known.
+      void this.#openAgain(before).catch(reportError);
       throw error;
     } finally {
       this.#working(null);
@@ -256,139 +309,18 @@ class AppModel implements App {
   }
 
   async signOut(): Promise<void> {
-    const signedIn = this.#active();
-    await signedIn.stop();
-    await acting(() => this.#enrol().signOut());
-    await this.#dropSignedIn('signed-out');
-    this.#tabs.postMessage('signed-out');
+    await this.#active().stop();
+    try {
+      await acting(() => this.#enrol().signOut());
+    } finally {
+      await this.#letGo('signed-out');
+      this.#tabs.postMessage('signed-out');
+    }
   }
 
   #active(): SignedIn {
     if (this.#signedIn === null) throw new AppError('unexpected', 'not-signed-in');
     return this.#signedIn;
-  }
-
-  #model(thread: Hex): ConversationModel {
-    const model = this.#active().get(thread);
-    if (model === null) throw new AppError('not-found');
-    return model;
-  }
-
-  searchPeople(query: string): Promise<readonly Person[]> {
-    return acting(async () => {
-      const asked = query.trim();
-      if ([...asked].length < MIN_QUERY) return [];
-      const answer = await this.#http.getJson(`/api/directory?q=${encodeURIComponent(asked)}`);
-      const people = Array.isArray(answer['people']) ? (answer['people'] as readonly JsonObject[]) : [];
-      const me = toHex(this.#active().account);
-      return people
-        .map((person) => ({ account: toHex(bytesField(person, 'account', 32)), name: field(person, 'name', 'string') }))
-        .filter(({ account }) => account !== me);
-    });
-  }
-
-  openWith(account: Hex): Promise<Hex> {
-    return acting(async () => {
-      const peer = fromHex(account);
-      const answer = await this.#http.sendJson('POST', '/api/threads', { peer: toBase64url(peer) });
-      const thread = toHex(bytesField(answer, 'thread', 32));
-      const view = await this.#active().people.view(peer);
-      await this.#active().openWith(account, thread, view.name);
-      this.#changed();
-      return thread;
-    });
-  }
-
-  openConversation(thread: Hex): Promise<void> {
-    return acting(async () => {
-      const model = this.#model(thread);
-      this.#openThread = thread;
-      this.#firstUnread = model.timeline.unreadAfter(model.file.state.read)[0]?.key ?? null;
-      this.#changed();
-    });
-  }
-
-  closeConversation(): void {
-    this.#openThread = null;
-    this.#firstUnread = null;
-    this.#changed();
-  }
-
-  async loadOlder(): Promise<void> {
-    const model = this.#openThread === null ? null : this.#model(this.#openThread);
-    if (model === null || !model.history.hasOlder) return;
-    await acting(() => model.lane.run(() => model.history.loadOlder()));
-    this.#changed();
-  }
-
-  markRead(): void {
-    if (this.#openThread === null) return;
-    const model = this.#signedIn?.get(this.#openThread);
-    if (model !== null && model !== undefined && !model.loading && model.contactState !== 'request') model.markRead();
-  }
-
-  setDraft(thread: Hex, text: string): void {
-    this.#active().outbox.setDraft(thread, text);
-    this.#changed();
-  }
-
-  noteTyping(thread: Hex): void {
-    this.#signedIn?.get(thread)?.noteTyping();
-  }
-
-  async send(thread: Hex, text: string): Promise<void> {
-    const size = new TextEncoder().encode(text).length;
-    if (text.trim() === '') return;
-    if (size > MAX_TEXT) throw new AppError('too-long');
-    this.#firstUnread = null;
-    await acting(() => this.#active().send(thread, text));
-  }
-
-  retry(thread: Hex, key: string): Promise<void> {
-    return acting(() => this.#active().retry(thread, key));
-  }
-
-  discard(_thread: Hex, key: string): Promise<void> {
-    return acting(async () => {
-      await this.#active().outbox.remove(key);
-      this.#changed();
-    });
-  }
-
-  accept(thread: Hex): Promise<void> {
-    return acting(() => this.#model(thread).setContact('accepted'));
-  }
-
-  deleteConversation(thread: Hex): Promise<void> {
-    return acting(async () => {
-      const model = this.#model(thread);
-      await model.setContact('deleted');
-      await model.clear();
-      if (this.#openThread === thread) this.closeConversation();
-    });
-  }
-
-  block(thread: Hex): Promise<void> {
-    return acting(() => this.#model(thread).setContact('blocked'));
-  }
-
-  unblock(thread: Hex): Promise<void> {
-    return acting(() => this.#model(thread).setContact('accepted'));
-  }
-
-  askAgain(thread: Hex, key: string): Promise<void> {
-    return acting(async () => {
-      const id = ConversationModel.askedId(key);
-      const sender = this.#active().sender(thread);
-      if (id === null || sender === null) throw new AppError('not-found');
-      await sender.askAgain([id]);
-      this.#model(thread).timeline.asked(key);
-      this.#changed();
-    });
-  }
-
-  protection(thread: Hex, key: string): Promise<MessageProtection | null> {
-    return acting(() => this.#model(thread).history.protection(key));
   }
 
   accountSecurity(): Promise<AccountSecurity> {

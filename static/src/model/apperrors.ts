@@ -5,7 +5,7 @@ import { CryptoError } from '../crypto/errors.ts';
 import { Misuse, ProtocolError, RolledBack } from '../e2ee/errors.ts';
 import { LedgerError } from '../ledger/errors.ts';
 import { BadAnswer, RequestRefused, Unreachable } from '../net/errors.ts';
-import { AppError, type AppErrorKind } from './api.ts';
+import { AppError, type AppErrorKind, type SendBlock } from './api.ts';
 import { RootChanged } from './people.ts';
 import { ServerMisbehaved } from './server.ts';
 
@@ -49,6 +49,17 @@ function refused({ kind, detail, retryAfter }: RequestRefused): AppError {
   if (kind === 'refused' && detail === 'registration-closed') return new AppError('registration-closed');
   if (kind === 'conflict' && detail === 'name') return new AppError('name-taken');
   return new AppError(REFUSALS[kind] ?? 'unexpected', REFUSALS[kind] === undefined ? kind : detail, retryAfter);
+}
+
+/** What an error in the background means for one conversation. `transient` heals by trying again. */
+export type Trouble = SendBlock | 'transient' | 'bug';
+
+export function troubleOf(error: unknown): Trouble {
+  if (error instanceof RolledBack) return 'folder-rolled-back';
+  if (error instanceof RootChanged) return 'peer-root-changed';
+  if (error instanceof Unreachable || error instanceof RequestRefused) return 'transient';
+  if (error instanceof Misuse) return 'bug';
+  return CHECKED.some((Kind) => error instanceof Kind) ? 'server-misbehaved' : 'bug';
 }
 
 /** Runs an action; whatever it throws becomes an AppError. */

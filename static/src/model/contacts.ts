@@ -1,6 +1,6 @@
 /** The people one knows: whom one accepted or blocked, and the root that was pinned for each. */
 
-import { equalBytes } from '../crypto/bytes.ts';
+import { equalBytes, toHex } from '../crypto/bytes.ts';
 import { type Contact, Contacts, LABEL_CONTACTS } from '../e2ee/vaultfiles.ts';
 import { type PrivateFolder, SharedFile } from './files.ts';
 import type { Transactor } from './transactor.ts';
@@ -11,6 +11,7 @@ export class AddressBook {
   readonly #file: SharedFile<Contacts>;
   readonly #transactor: Transactor;
   readonly #now: () => number;
+  #index: { readonly of: Contacts; readonly found: ReadonlyMap<string, Contact> } | null = null;
 
   constructor(folder: PrivateFolder, transactor: Transactor, now: () => number) {
     this.#file = new SharedFile(folder, LABEL_CONTACTS, Contacts, { contacts: [] });
@@ -18,12 +19,24 @@ export class AddressBook {
     this.#now = now;
   }
 
+  get version(): number {
+    return this.#file.version;
+  }
+
+  get label(): string {
+    return this.#file.label;
+  }
+
   load(): Promise<void> {
     return this.#file.load();
   }
 
   find(account: Uint8Array): Contact | null {
-    return this.#file.value.contacts.find((contact) => equalBytes(contact.account, account)) ?? null;
+    const { value } = this.#file;
+    if (this.#index?.of !== value) {
+      this.#index = { of: value, found: new Map(value.contacts.map((contact) => [toHex(contact.account), contact])) };
+    }
+    return this.#index.found.get(toHex(account)) ?? null;
   }
 
   pin(account: Uint8Array): Uint8Array | null {

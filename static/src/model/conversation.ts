@@ -4,32 +4,31 @@
  */
 
 import { equalBytes, fromHex, toHex } from '../crypto/bytes.ts';
-import { systemRandom } from '../crypto/random.ts';
-import { AuthenticationFailed, NeedsAccount, RolledBack, ServerViolation, StaleSession } from '../e2ee/errors.ts';
+import { sha256 } from '../crypto/hash.ts';
+import { NeedsAccount, RolledBack } from '../e2ee/errors.ts';
 import type { ThreadEvent } from '../e2ee/events.ts';
 import { fingerprintOf } from '../ledger/accountchain.ts';
-import { openMark, sealMark } from '../e2ee/marks.ts';
-import { needsBundle } from '../e2ee/send.ts';
 import { receive } from '../e2ee/thread.ts';
-import { markPath } from '../e2ee/vaultfiles.ts';
-import { RequestRefused, Unreachable } from '../net/errors.ts';
-import { EntriesPage, type Mark, Marks, type PutFile, type ThreadItem } from '../net/records.ts';
+import { RequestRefused } from '../net/errors.ts';
+import { EntriesPage, type Mark, type ThreadItem } from '../net/records.ts';
 import type { ContactState, SendBlock } from './api.ts';
+import { troubleOf } from './apperrors.ts';
 import { isConflict } from './files.ts';
 import { History } from './history.ts';
-import { RootChanged } from './people.ts';
+import { ReadMarks } from './readmarks.ts';
 import { ServerMisbehaved } from './server.ts';
 import { Lane, type Services } from './services.ts';
 import { ThreadFile } from './threadfile.ts';
 import { Timeline } from './timeline.ts';
+import { Typing } from './typing.ts';
 
 const PAGE = 100;
 const FIRST_PAGE = 50;
 const SAVE_AFTER_MS = 1_000;
 const SAVE_JITTER_MS = 4_000;
 const SAVE_AT_MESSAGES = 50;
-const TYPING_SHOWN_MS = 6_000;
-const TYPING_EVERY_MS = 3_000;
+const MOST_TRIES = 8;
+const MOST_PUTS = 16;
 
 export class ConversationModel {
   readonly hex: string;
@@ -37,23 +36,18 @@ export class ConversationModel {
   readonly file: ThreadFile;
   readonly timeline = new Timeline();
   readonly history: History;
+  readonly marks: ReadMarks;
+  readonly typing: Typing;
   readonly lane: Lane;
   readonly services: Services;
-  /** Until the first sync is over. */
-  loading = true;
   block: SendBlock | null = null;
   lastTurnAt: number | null = null;
-  #peerRead = 0;
-  #marked = 0;
-  #typingUntil = 0;
-  #typingSent = 0;
+  lastTime: number | null;
+  #started = false;
+  #behind = true;
   #received = 0;
   #saveTimer: ReturnType<typeof setTimeout> | null = null;
-  #typingTimer: ReturnType<typeof setTimeout> | null = null;
   #closed = false;
-  lastTime: number | null;
-  /** What the other side asked to have again; the sender takes it up. */
-  readonly resend: { session: Uint8Array; ids: readonly Uint8Array[] }[] = [];
 
   constructor(services: Services, readonly thread: Uint8Array, readonly peer: Uint8Array, readonly peerName: string, item: ThreadItem | null) {
     this.services = services;
@@ -62,7 +56,24 @@ export class ConversationModel {
     this.lastTime = item === null || item.size === 0 ? null : item.lastTime;
     this.file = new ThreadFile(services.folder, services.prekeys, thread, peer);
     this.history = new History(services, this.file, this.timeline);
+    this.marks = new ReadMarks(services, this.file, this.hex);
+    this.typing = new Typing(services);
     this.lane = new Lane(`secure-msg/${toHex(services.account)}/${this.hex}`);
+  }
+
+  /** Until what is stored was read once. */
+  get loading(): boolean {
+    return !this.#started && this.block === null;
+  }
+
+  /** Whether it can send and save: it was loaded, and nothing speaks against it. */
+  get usable(): boolean {
+    return this.#started && this.block === null;
+  }
+
+  /** Whether something may be there that was not taken up yet. */
+  get behind(): boolean {
+    return this.#behind;
   }
 
   get exists(): boolean {
@@ -74,22 +85,15 @@ export class ConversationModel {
     return opener === null ? null : equalBytes(opener, this.services.account);
   }
 
-  get peerRead(): number {
-    return this.#peerRead;
-  }
-
-  get typing(): boolean {
-    return this.#typingUntil > this.services.now();
-  }
-
   get contactState(): ContactState {
     const contact = this.services.contacts.find(this.peer);
-    if (contact !== null && contact.state !== 'deleted') {
-      if (contact.state === 'accepted') return this.openedByMe === true && this.timeline.unreadAfter(0).length === 0 ? 'outgoing' : 'accepted';
-      return contact.state;
-    }
+    const answered = this.file.state.peerVersion > 0;
+    if (contact?.state === 'accepted') return answered || !this.exists ? 'accepted' : 'outgoing';
+    if (contact !== null && contact.state !== 'deleted') return contact.state;
     if (!this.exists) return 'none';
-    return contact === null && this.openedByMe === true ? 'outgoing' : 'request';
+    // What was deleted begins anew: with a request when the other side writes again.
+    if (contact !== null) return this.timeline.hasTheirs ? 'request' : 'none';
+    return this.openedByMe === true ? 'outgoing' : 'request';
   }
 
   /** Whether the other side may learn when we read and type. */
@@ -97,51 +101,63 @@ export class ConversationModel {
     return this.services.contacts.find(this.peer)?.state === 'accepted';
   }
 
-  /** Loads what is stored, follows the chain to its head, and opens the newest page. */
-  start(): Promise<void> {
-    return this.#guarded(async () => {
-      await this.file.load();
-      await this.catchUp();
-      await this.history.loadNewest(FIRST_PAGE);
-      await this.#loadMarks();
-      this.loading = false;
-      this.services.changed();
+  /** The list, or a version that was announced, says how far things are. */
+  noteServed(size: number, version: number): void {
+    if (size > this.file.state.chain.size || version > this.file.version) this.#behind = true;
+  }
+
+  /** Brings the conversation to the served head; the first time, loads what is stored. `version`: the session file's, 0 if there is none. */
+  async follow(version: number | null = null): Promise<void> {
+    await this.#guarded(async () => {
+      if (!this.#started) await this.#start(version === 0);
+      else {
+        if (version !== null && version > this.file.version) await this.reload();
+        await this.catchUp();
+        await this.history.loadThrough();
+      }
+      this.#behind = false;
+      this.#saveSoon();
     });
   }
 
-  /** After a reconnect, or when an announcement was missed. */
-  sync(): Promise<void> {
-    return this.#guarded(async () => {
-      await this.catchUp();
-      await this.#loadMarks();
-    });
+  async #start(absent: boolean): Promise<void> {
+    await this.file.load(absent);
+    const { size } = this.file.state.chain;
+    const served = await this.history.loadNewest(FIRST_PAGE);
+    if (size === 0 || served > size) await this.catchUp();
+    if (this.exists && this.history.opener === null && this.services.contacts.find(this.peer) === null) await this.history.loadOpener();
+    this.#started = true;
+    this.services.changed();
   }
 
   /** An announcement: just the next entries, or a sign that some were missed. */
   announced(page: EntriesPage): Promise<void> {
     return this.#guarded(async () => {
+      if (!this.#started) return this.#start(false);
       const { size } = this.file.state.chain;
-      if (page.start === size && !this.loading) await this.#takePage(page);
-      else if (page.start + page.entries.length > size) await this.catchUp();
+      if (page.start + page.entries.length <= size) return;
+      if (page.start === size) await this.#takePage(page);
+      if (this.file.state.chain.size < page.head.size) await this.catchUp();
     });
   }
 
   /** Another tab or browser of this account saved the session file. */
   async fileChanged(version: number): Promise<void> {
-    if (version <= this.file.version) return;
-    await this.#guarded(async () => {
-      if (version <= this.file.version) return;
-      await this.reload();
-      await this.catchUp();
-    });
+    if (version > this.file.version && this.#started) await this.follow(version);
   }
 
   /** In the lane: takes the stored state. True when it is newer, because another tab or browser saved it. */
   async reload(): Promise<boolean> {
     const newer = await this.file.load();
-    await this.history.loadThrough(this.file.state.chain.size);
+    await this.history.loadThrough();
     this.services.changed();
     return newer;
+  }
+
+  /** In the lane, after a lost race: everything that another browser may have changed. */
+  async reloadAll(): Promise<void> {
+    await this.services.prekeys.load();
+    await this.reload();
   }
 
   /** In the lane: follows the chain to the served head. */
@@ -151,7 +167,8 @@ export class ConversationModel {
       const start = this.file.state.chain.size;
       const page = await this.#fetch(start);
       if (page === null) return;
-      if (page.entries.length > 0) await this.#takePage(page);
+      if (page.head.size < start) throw new ServerMisbehaved('a thread is shorter than it was');
+      await this.#takePage(page);
       const { size } = this.file.state.chain;
       if (size >= page.head.size) return;
       if (size === start && version === this.file.version) throw new ServerMisbehaved('entries are announced and not served');
@@ -174,7 +191,7 @@ export class ConversationModel {
     const { head } = await this.services.server.head(page.head, this.thread);
     const { chain } = this.file.state;
     this.services.server.page(this.thread, { size: chain.size, hashes: chain.frontier }, page.entries, head);
-    await this.#receive(page);
+    if (page.entries.length > 0) await this.#receive(page);
   }
 
   async #receive(page: EntriesPage): Promise<void> {
@@ -198,15 +215,17 @@ export class ConversationModel {
 
   async #told(events: readonly ThreadEvent[], page: EntriesPage): Promise<void> {
     for (const event of events) {
+      if (event.kind === 'ResetAsked') await this.#repeatAsked(event.session, event.ids);
       const served = page.entries[event.sequence - page.start];
       const time = served === undefined ? this.services.now() : this.history.timeOf(served);
       this.#tell(event, time);
     }
     for (const entry of page.entries) this.history.noteEntry(entry);
     const received = events.filter(({ kind }) => kind === 'Received').length;
-    if (received > 0) this.#typingUntil = 0;
+    if (received > 0) this.typing.over();
     this.#received += received;
-    await this.#saveSoon();
+    if (this.#received >= SAVE_AT_MESSAGES) await this.save();
+    else this.#saveSoon();
     this.services.changed();
   }
 
@@ -214,13 +233,29 @@ export class ConversationModel {
     this.timeline.take(event, time);
     if (event.kind === 'Received' || event.kind === 'OwnMessage') this.lastTime = Math.max(this.lastTime ?? 0, event.time);
     if (event.kind === 'Received' && event.count === 0) this.lastTurnAt = event.time;
-    if (event.kind === 'ResetAsked') this.resend.push({ session: event.session, ids: event.ids });
+    if (event.kind === 'ThreadOpened') this.history.opener = event.opener;
+  }
+
+  /**
+   * What the other side could not read goes out again in a new session. The ids of the repeats follow from
+   * what was asked, so that two browsers that are asked send each of them once.
+   */
+  async #repeatAsked(session: Uint8Array, ids: readonly Uint8Array[]): Promise<void> {
+    if (!this.trusted) return;
+    for (const id of ids) {
+      const shown = await this.history.find(toHex(id));
+      if (shown === null || !shown.mine) continue;
+      const repeat = toHex(sha256(this.thread, session, id).subarray(0, 16));
+      const written = this.services.outbox.timeOfWriting(shown.time);
+      await this.services.outbox.put({
+        id: repeat, thread: this.hex, text: shown.text, written, failure: null, resends: shown.key, renews: toHex(session),
+      });
+    }
   }
 
   /** Saving on receipt is gathered: the state can be derived again from the thread until then. */
-  async #saveSoon(): Promise<void> {
-    if (!this.file.dirty || this.#closed) return;
-    if (this.#received >= SAVE_AT_MESSAGES) return this.save();
+  #saveSoon(): void {
+    if (!this.file.dirty || this.#closed || this.block !== null) return;
     this.#saveTimer ??= setTimeout(() => {
       this.#saveTimer = null;
       void this.#guarded(() => this.save());
@@ -229,77 +264,51 @@ export class ConversationModel {
 
   /** In the lane: stores the state, with what was spent, archived and marked. */
   async save(): Promise<void> {
-    if (!this.file.dirty) return;
+    if (!this.file.dirty || this.block !== null) return;
     const saving = await this.file.saving();
-    const mark = await this.#markPut();
+    const mark = this.trusted ? await this.marks.put() : null;
     const puts = mark === null ? saving.puts : [...saving.puts, mark.put];
     try {
       await this.services.transactor.transact({ appends: [], puts });
     } catch (error) {
       if (!isConflict(error)) throw error;
-      await this.reload();
+      this.marks.lostRace();
+      await this.reloadAll();
       await this.catchUp();
-      return;
+      return this.#saveSoon();
     }
     await saving.committed();
     mark?.committed();
     this.#received = 0;
+    this.#saveSoon();
   }
 
-  async #markPut(): Promise<{ readonly put: PutFile; readonly committed: () => void } | null> {
-    const { state } = this.file;
-    if (!this.trusted || !this.services.preferences().sendReadMarks) return null;
-    if (state.read <= this.#marked || needsBundle(state)) return null;
-    const path = markPath(this.thread);
-    const expected = await this.services.folder.versionAt(path);
-    const mark = { sequence: state.read, time: this.services.now() };
-    const blob = await sealMark(state, this.services.account, mark, systemRandom);
-    return { put: { path, expected, blob, delete: false }, committed: () => (this.#marked = mark.sequence) };
-  }
-
-  async #loadMarks(): Promise<void> {
-    if (!this.exists) return;
-    const { marks } = await this.services.http.getRecord(`/api/threads/${this.hex}/marks`, Marks);
-    for (const mark of marks) await this.#takeMark(mark);
+  /** How far the other side has read: asked for where somebody looks. */
+  look(): Promise<void> {
+    return this.#guarded(async () => {
+      if (this.exists && this.marks.stale) await this.marks.load();
+    });
   }
 
   marked(mark: Mark): Promise<void> {
-    return this.#guarded(() => this.#takeMark(mark));
-  }
-
-  async #takeMark({ account, blob }: Mark): Promise<void> {
-    try {
-      const { sequence } = await openMark(this.file.state, account, blob);
-      if (equalBytes(account, this.peer)) this.#peerRead = Math.max(this.#peerRead, sequence);
-      else this.#marked = Math.max(this.#marked, sequence);
-      this.services.changed();
-    } catch (error) {
-      // A mark of a session that is gone, or that somebody altered, shows nothing.
-      if (!(error instanceof StaleSession || error instanceof AuthenticationFailed)) throw error;
-    }
+    return this.#guarded(() => this.marks.take(mark));
   }
 
   /** Everything that is loaded was seen. */
   markRead(): void {
+    if (!this.usable || this.contactState === 'request') return;
     const newest = this.timeline.unreadAfter(this.file.state.read).at(-1);
     if (newest === undefined || !this.file.markRead(newest.sequence)) return;
     this.services.changed();
-    void this.#saveSoon();
+    this.#saveSoon();
   }
 
   noteTyping(): void {
-    const now = this.services.now();
-    if (!this.trusted || now - this.#typingSent < TYPING_EVERY_MS) return;
-    this.#typingSent = now;
-    this.services.realtime.typing(this.thread);
+    if (this.trusted) this.typing.tell(this.thread);
   }
 
   peerTypes(): void {
-    if (!this.trusted) return;
-    this.#typingUntil = this.services.now() + TYPING_SHOWN_MS;
-    if (this.#typingTimer !== null) clearTimeout(this.#typingTimer);
-    this.#typingTimer = setTimeout(() => this.services.changed(), TYPING_SHOWN_MS + 50);
-    this.services.changed();
+    if (this.trusted && !this.#closed) this.typing.noted();
   }
 
   /** Accept, block and the like: the root that is seen now is pinned with it. */
@@ -307,22 +316,37 @@ export class ConversationModel {
     const fingerprint = fingerprintOf((await this.services.people.view(this.peer)).root);
     await this.services.contacts.set({ account: this.peer, name: this.peerName, fingerprint, state, thread: this.thread });
     this.services.changed();
-    if (state === 'accepted') await this.#saveSoon();
+    if (state === 'accepted') this.#saveSoon();
   }
 
   /** Forgets every message: keys here and in the vault; the other side keeps its own. */
-  clear(): Promise<void> {
-    return this.#guarded(async () => {
-      await this.catchUp();
-      const saving = await this.file.clearing();
-      for (let at = 0; at < saving.puts.length; at += 16) {
-        await this.services.transactor.transact({ appends: [], puts: saving.puts.slice(at, at + 16) });
+  async clear(): Promise<void> {
+    await this.lane.run(async () => {
+      for (let tries = 1; ; tries += 1) {
+        try {
+          await this.catchUp();
+          await this.#clearOnce();
+          break;
+        } catch (error) {
+          if (!isConflict(error) || tries === MOST_TRIES) throw error;
+          await this.reloadAll();
+        }
       }
-      await saving.committed();
-      this.timeline.clear();
-      for (const { id } of this.services.outbox.of(this.hex)) await this.services.outbox.remove(id);
-      this.services.changed();
     });
+    this.timeline.clear();
+    await this.history.forgotten();
+    for (const { id } of this.services.outbox.of(this.hex)) await this.services.outbox.remove(id);
+    this.services.changed();
+  }
+
+  async #clearOnce(): Promise<void> {
+    const removals = await this.file.archiveRemovals();
+    const saving = await this.file.clearing();
+    await this.services.transactor.transact({ appends: [], puts: saving.puts });
+    await saving.committed();
+    for (let at = 0; at < removals.length; at += MOST_PUTS) {
+      await this.services.transactor.transact({ appends: [], puts: removals.slice(at, at + MOST_PUTS) });
+    }
   }
 
   /** Runs a step in the lane; what says that the server or the folder lies stops this conversation only. */
@@ -334,21 +358,23 @@ export class ConversationModel {
     }
   }
 
+  /** What happens in the background has nobody to tell: it shows, or is tried again, and a bug is reported. */
   noteTrouble(error: unknown): void {
-    this.loading = false;
-    if (error instanceof RolledBack) this.block = 'folder-rolled-back';
-    else if (error instanceof RootChanged) this.block = 'peer-root-changed';
-    else if (error instanceof ServerViolation || error instanceof ServerMisbehaved) this.block = 'server-misbehaved';
-    else if (!(error instanceof Unreachable || error instanceof RequestRefused)) throw error;
+    const trouble = troubleOf(error);
+    this.#behind = true;
+    if (trouble === 'bug') reportError(error);
+    else if (trouble !== 'transient') this.block ??= trouble;
+    if (this.block === null && !this.#closed) this.services.lagging(error instanceof RequestRefused ? error.retryAfter : null);
     this.services.changed();
   }
 
-  /** Saves what is not saved yet, as far as the server can be reached. */
-  async close(): Promise<void> {
+  /** Lets go of timers, and saves what is not saved yet as far as the server can be reached. */
+  async close(saving: boolean): Promise<void> {
     this.#closed = true;
     if (this.#saveTimer !== null) clearTimeout(this.#saveTimer);
-    if (this.#typingTimer !== null) clearTimeout(this.#typingTimer);
-    await this.#guarded(() => this.save());
+    this.#saveTimer = null;
+    this.typing.over();
+    if (saving && this.file.dirty) await this.#guarded(() => this.save());
   }
 
   /** The id under which an undecryptable message is asked for. */

@@ -95,6 +95,11 @@ export class Device {
     await this.#database.put('texts', { nonce, sealed }, name);
   }
 
+  /** Null when there is none. */
+  async text(localKey: CryptoKey, name: string): Promise<string | null> {
+    return this.#openText(localKey, name);
+  }
+
   async removeText(name: string): Promise<void> {
     await this.#database.delete('texts', name);
   }

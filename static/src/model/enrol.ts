@@ -247,6 +247,14 @@ export class Enrolment<D extends DeviceStore = Device> {
     });
   }
 
+  /** As `forget`, unless the session lives: another tab signed in again, or somebody else did. */
+  forgetEnded({ account }: OpenAccount): Promise<void> {
+    return acting(async () => {
+      if ((await this.#kept())?.account !== toHex(account)) return;
+      if (!(await this.#lives())) await this.forget();
+    });
+  }
+
   /** The session has ended: its keys go, what was not sent waits (encrypted) for the next sign-in. */
   forget(): Promise<void> {
     return acting(async () => {
@@ -283,6 +291,16 @@ export class Enrolment<D extends DeviceStore = Device> {
     const session = await this.#parts.http.getJson('/api/session');
     this.#parts.http.csrf = field(session, 'csrf', 'string');
     return session;
+  }
+
+  /** Whether somebody is signed in here; out of reach, nobody is. */
+  async #lives(): Promise<boolean> {
+    try {
+      return field(await this.#session(), 'signed_in', 'boolean');
+    } catch (error) {
+      if (error instanceof Unreachable) return false;
+      throw error;
+    }
   }
 
   async #derivation(name: string): Promise<Derivation> {

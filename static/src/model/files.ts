@@ -46,9 +46,20 @@ export class PrivateFolder {
     return { version: stored.version, data: await openFile(this.vault, path, stored.version, stored.blob) };
   }
 
+  /** As `read` of a file that the folder's list does not have. */
+  async readAbsent(label: string): Promise<StoredFile> {
+    await this.#served.checkAbsent(await this.path(label));
+    return NOTHING;
+  }
+
   /** The version at which a file of a well-known path stands; 0 if there is none. */
   async versionAt(path: Uint8Array): Promise<number> {
     return (await this.#served.read(path))?.version ?? 0;
+  }
+
+  /** Versions of the files that exist, by path in hex. */
+  list(): Promise<ReadonlyMap<string, number>> {
+    return this.#served.list();
   }
 
   async put(label: string, data: Uint8Array, expected: number): Promise<PutFile> {
@@ -91,8 +102,11 @@ export class SharedFile<T extends object> {
   }
 
   async load(): Promise<void> {
+    const before = this.#version;
     const stored = await this.#folder.read(this.label);
-    if (stored.version < this.#version) throw new RolledBack(`${this.label} went back`);
+    if (stored.version < before) throw new RolledBack(`${this.label} went back`);
+    // A change of our own may have been committed while this was on its way.
+    if (stored.version < this.#version) return;
     this.#version = stored.version;
     if (stored.data !== null) this.#value = this.#type.decode(stored.data, FILE_LIMIT);
   }
@@ -101,8 +115,10 @@ export class SharedFile<T extends object> {
     return this.#folder.put(this.label, this.#type.encode(next), this.#version);
   }
 
-  committed(next: T): void {
-    this.#version += 1;
+  /** `version` is what the put made; it may have been loaded again before the acknowledgement came. */
+  committed(next: T, version: number): void {
+    if (version <= this.#version) return;
+    this.#version = version;
     this.#value = next;
   }
 
@@ -119,7 +135,7 @@ export class SharedFile<T extends object> {
         await this.load();
         continue;
       }
-      this.committed(next);
+      this.committed(next, put.expected + 1);
       await this.#folder.noteCommitted([put]);
       return;
     }

@@ -1,4 +1,7 @@
-/** What was written and not yet stored by the server: kept encrypted in this browser until it is. */
+/**
+ * What was written and not yet stored by the server: kept encrypted in this browser until it is. The tabs of
+ * one browser share it; what one of them changes it tells the others.
+ */
 
 import type { AppErrorKind } from './api.ts';
 import type { Device } from './device.ts';
@@ -13,30 +16,66 @@ export interface Unsent {
   readonly failure: AppErrorKind | null;
   /** The message that this one repeats, because the other side could not read it. */
   readonly resends?: string;
+  /** The session that the repeat replaces by a new one. */
+  readonly renews?: string;
 }
+
+type Store = Pick<Device, 'text' | 'texts' | 'saveText' | 'removeText'>;
 
 const UNSENT = 'unsent/';
 const DRAFT = 'draft/';
+const CHANNEL = 'secure-msg/outbox';
 
 /** Ordered by time of writing; changes are durable before the call returns. */
 export class Outbox {
-  readonly #device: Device;
+  readonly #device: Store;
   readonly #localKey: CryptoKey;
   readonly #unsent = new Map<string, Unsent>();
   readonly #drafts = new Map<string, string>();
   readonly #draftTimers = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #tabs = new BroadcastChannel(CHANNEL);
+  #lastWritten = 0;
+  #closed = false;
 
-  constructor(device: Device, localKey: CryptoKey) {
+  /** `changed` is told when another tab changed what waits in a thread. */
+  constructor(device: Store, localKey: CryptoKey, changed: (thread: string) => void) {
     this.#device = device;
     this.#localKey = localKey;
+    this.#tabs.onmessage = ({ data }) => {
+      void this.#readAgain(String(data)).then((thread) => {
+        if (thread !== null) changed(thread);
+      });
+    };
   }
 
   async load(): Promise<void> {
     for (const text of (await this.#device.texts(this.#localKey, UNSENT)).values()) {
       const unsent = JSON.parse(text) as Unsent;
       this.#unsent.set(unsent.id, unsent);
+      this.#lastWritten = Math.max(this.#lastWritten, unsent.written);
     }
-    for (const [thread, text] of await this.#device.texts(this.#localKey, DRAFT)) this.#drafts.set(thread, text);
+    for (const [thread, text] of await this.#device.texts(this.#localKey, DRAFT)) {
+      if (!this.#drafts.has(thread)) this.#drafts.set(thread, text);
+    }
+  }
+
+  /** The thread that a change of this one concerns. */
+  async #readAgain(id: string): Promise<string | null> {
+    const before = this.#unsent.get(id);
+    const stored = await this.stored(id);
+    return stored?.thread ?? before?.thread ?? null;
+  }
+
+  /** One as it is stored now, whichever tab changed it last; null when it was sent or deleted. */
+  async stored(id: string): Promise<Unsent | null> {
+    const text = await this.#device.text(this.#localKey, UNSENT + id);
+    if (text === null) {
+      this.#unsent.delete(id);
+      return null;
+    }
+    const unsent = JSON.parse(text) as Unsent;
+    this.#unsent.set(id, unsent);
+    return unsent;
   }
 
   of(thread: string): readonly Unsent[] {
@@ -45,22 +84,30 @@ export class Outbox {
       .sort((a, b) => a.written - b.written || (a.id < b.id ? -1 : 1));
   }
 
-  threads(): ReadonlySet<string> {
-    return new Set([...this.#unsent.values()].map((unsent) => unsent.thread));
-  }
-
   get(id: string): Unsent | null {
     return this.#unsent.get(id) ?? null;
   }
 
+  /** A time of writing after all before: the order holds within one millisecond, and where the clock goes back. */
+  timeOfWriting(now: number): number {
+    this.#lastWritten = Math.max(now, this.#lastWritten + 1);
+    return this.#lastWritten;
+  }
+
   async put(unsent: Unsent): Promise<void> {
-    this.#unsent.set(unsent.id, unsent);
     await this.#device.saveText(this.#localKey, UNSENT + unsent.id, JSON.stringify(unsent));
+    this.#unsent.set(unsent.id, unsent);
+    this.#tell(unsent.id);
   }
 
   async remove(id: string): Promise<void> {
-    if (!this.#unsent.delete(id)) return;
     await this.#device.removeText(UNSENT + id);
+    this.#unsent.delete(id);
+    this.#tell(id);
+  }
+
+  #tell(id: string): void {
+    if (!this.#closed) this.#tabs.postMessage(id);
   }
 
   draft(thread: string): string {
@@ -84,6 +131,8 @@ export class Outbox {
 
   /** Leaves no timer behind; what it would have saved is saved now. */
   async close(): Promise<void> {
+    this.#closed = true;
+    this.#tabs.close();
     const waiting = [...this.#draftTimers.keys()];
     for (const timer of this.#draftTimers.values()) clearTimeout(timer);
     await Promise.all(waiting.map((thread) => this.#saveDraft(thread)));

@@ -33,6 +33,14 @@ export class OwnPrekeys {
     return [...this.#used.values()].flat().reduce(useUp, this.#file.value);
   }
 
+  get version(): number {
+    return this.#file.version;
+  }
+
+  get label(): string {
+    return this.#file.label;
+  }
+
   get newestSigned(): number | null {
     return this.#file.value.signed.at(-1)?.created ?? null;
   }
@@ -62,7 +70,7 @@ export class OwnPrekeys {
     return {
       put,
       committed: () => {
-        this.#file.committed(next);
+        this.#file.committed(next, put.expected + 1);
         this.#used.delete(hex);
       },
     };
@@ -80,7 +88,7 @@ export class OwnPrekeys {
     const put = await this.#file.put(made.prekeys);
     const appends = made.entries.map(({ kind, body }) => ({ chain: view.account, kind, body, expected: null }));
     await transactor.transact({ appends, puts: [put] });
-    this.#file.committed(made.prekeys);
+    this.#file.committed(made.prekeys, put.expected + 1);
     await this.#folder.noteCommitted([put]);
     return true;
   }

@@ -39,13 +39,20 @@ export class ServedFolder implements RawFolder {
 
   async read(path: Uint8Array): Promise<RawFile | null> {
     const hex = toHex(path);
+    // What this browser commits while the answer is on its way makes no older answer wrong.
+    const seen = await this.#versions.seenVersion(hex);
     const found = await this.#fetch(hex);
     const version = found?.version ?? 0;
-    if (version < (await this.#versions.seenVersion(hex))) {
+    if (version < seen) {
       throw new RolledBack('a private file is older than this browser has seen it');
     }
     await this.#versions.noteVersion(hex, version);
     return found;
+  }
+
+  /** The list has no such file: that may be, unless this browser has seen it. */
+  async checkAbsent(path: Uint8Array): Promise<void> {
+    if ((await this.#versions.seenVersion(toHex(path))) > 0) throw new RolledBack('a private file that this browser has seen is gone');
   }
 
   async noteCommitted(puts: readonly PutFile[]): Promise<void> {

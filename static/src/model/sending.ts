@@ -6,30 +6,34 @@
 import { fromHex, toHex } from '../crypto/bytes.ts';
 import { systemRandom } from '../crypto/random.ts';
 import type { Content } from '../e2ee/envelope.ts';
-import { Misuse, PeerViolation, ProtocolError, RolledBack } from '../e2ee/errors.ts';
+import { Misuse, PeerViolation } from '../e2ee/errors.ts';
 import { type SendContext, type Sent, askReset, needsBundle, send } from '../e2ee/send.ts';
 import { archiveStep } from '../e2ee/state.ts';
-import { readHeader } from '../ledger/chain.ts';
-import { BadAnswer, RequestRefused, Unreachable } from '../net/errors.ts';
-import type { PlacedEntry, TransactResult } from '../net/records.ts';
-import type { AppErrorKind } from './api.ts';
+import { type ChainHeader, readHeader } from '../ledger/chain.ts';
+import { RequestRefused, Unreachable } from '../net/errors.ts';
+import type { TransactResult } from '../net/records.ts';
+import type { AppErrorKind, SendBlock } from './api.ts';
 import { ConversationModel } from './conversation.ts';
 import { isConflict } from './files.ts';
 import type { Unsent } from './outbox.ts';
-import { RootChanged } from './people.ts';
 import { ServerMisbehaved } from './server.ts';
 import { contentOf } from './timeline.ts';
 
 const MOST_TRIES = 12;
 const MOST_WAITS = 20;
+const FIRST_PAUSE_MS = 1_000;
+const LAST_PAUSE_MS = 30_000;
+const RACE_PAUSE_MS = 50;
 
-/** What one try came to. `again`: something moved, or the server was busy; the same message is tried anew. */
-type Outcome = 'sent' | 'again' | 'later' | { readonly failed: AppErrorKind };
+/** What one try came to. `again`: something moved; the same message is tried anew. `wait`: so many ms before that. */
+type Outcome = 'sent' | 'again' | 'later' | { readonly failed: AppErrorKind } | { readonly wait: number };
 
 export class Sender {
   readonly #conversation: ConversationModel;
   #running: Promise<void> | null = null;
-  #renewFrom: string | null = null;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #pause = FIRST_PAUSE_MS;
+  #stopped = false;
 
   constructor(conversation: ConversationModel) {
     this.#conversation = conversation;
@@ -46,36 +50,63 @@ export class Sender {
     }
   }
 
+  /** Nothing is begun any more. */
+  stop(): void {
+    this.#stopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
   async #drain(): Promise<void> {
-    const { outbox } = this.#conversation.services;
-    for (;;) {
-      const next = outbox.of(this.#conversation.hex).find(({ failure }) => failure === null);
+    const { services, hex } = this.#conversation;
+    const { outbox } = services;
+    while (!this.#stopped) {
+      const next = outbox.of(hex).find(({ failure }) => failure === null);
       if (next === undefined) return;
       const outcome = await this.#sendOne(next);
-      if (outcome === 'later') return;
-      if (typeof outcome === 'object') await outbox.put({ ...next, failure: outcome.failed });
-      this.#conversation.services.changed();
+      if (outcome === 'later') return this.#tryLater();
+      if (outcome === 'sent') this.#pause = FIRST_PAUSE_MS;
+      else if ((await outbox.stored(next.id)) !== null) await outbox.put({ ...next, failure: outcome.failed });
+      services.changed();
     }
   }
 
-  async #sendOne(unsent: Unsent): Promise<Outcome> {
+  /** Out of reach, or no answer: reconnecting tries at once, and this after a while in any case. */
+  #tryLater(): void {
+    if (this.#stopped) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      void this.run();
+    }, this.#pause);
+    this.#pause = Math.min(LAST_PAUSE_MS, 2 * this.#pause);
+  }
+
+  async #sendOne(unsent: Unsent): Promise<'sent' | 'later' | { readonly failed: AppErrorKind }> {
     let waits = 0;
-    for (let tries = 0; tries < MOST_TRIES; ) {
+    for (let tries = 1; tries <= MOST_TRIES; ) {
       const outcome = await this.#conversation.lane.run(() => this.#try(unsent));
-      if (outcome === 'again') tries += 1;
-      else if (typeof outcome === 'object' && 'wait' in outcome) {
+      if (outcome === 'again') {
+        tries += 1;
+        await pause(RACE_PAUSE_MS * tries * Math.random());
+      } else if (typeof outcome === 'object' && 'wait' in outcome) {
         waits += 1;
         if (waits > MOST_WAITS) return { failed: 'server-busy' };
-        await new Promise((resolve) => setTimeout(resolve, outcome.wait));
+        await pause(outcome.wait);
       } else return outcome;
+      if (this.#stopped) return 'later';
     }
     return { failed: 'conflict' };
   }
 
-  async #try(unsent: Unsent): Promise<Outcome | { readonly wait: number }> {
-    const { services } = this.#conversation;
-    // Another tab of this browser may have sent it while this one waited for the lane.
-    if (services.outbox.get(unsent.id) === null) return 'sent';
+  async #try(unsent: Unsent): Promise<Outcome> {
+    const { services, block, peer } = this.#conversation;
+    // Another tab of this browser may have sent it, or given it up, while this one waited for the lane.
+    const stored = await services.outbox.stored(unsent.id);
+    if (stored === null) return 'sent';
+    if (stored.failure !== null) return { failed: stored.failure };
+    if (!this.#conversation.usable) return block === null ? 'later' : { failed: failureOf(block) };
+    if (services.contacts.find(peer)?.state === 'blocked') return { failed: 'not-found' };
     try {
       await this.#transmit(unsent);
       return 'sent';
@@ -84,76 +115,73 @@ export class Sender {
     }
   }
 
-  async #judge(error: unknown): Promise<Outcome | { readonly wait: number }> {
+  async #judge(error: unknown): Promise<Outcome> {
     if (error instanceof Unreachable) return 'later';
     if (isConflict(error)) return this.#reload();
     if (error instanceof RequestRefused) return refusedOutcome(error);
     if (error instanceof PeerViolation) return { failed: 'peer-violation' };
+    // So many own messages have no place yet that no more can be added.
     if (error instanceof Misuse) return { wait: 500 };
-    if (error instanceof ProtocolError || error instanceof ServerMisbehaved || error instanceof RootChanged || error instanceof BadAnswer) {
-      this.#conversation.noteTrouble(error instanceof BadAnswer ? new ServerMisbehaved(error.message) : error);
-      return { failed: error instanceof RolledBack ? 'folder-rolled-back' : 'server-misbehaved' };
-    }
-    throw error;
+    this.#conversation.noteTrouble(error);
+    const { block } = this.#conversation;
+    return { failed: block === null ? 'unexpected' : failureOf(block) };
   }
 
   /** Somebody was faster: another browser of this account, or the other side with its own handshake. */
-  async #reload(): Promise<Outcome | { readonly wait: number }> {
+  async #reload(): Promise<Outcome> {
     try {
-      await this.#conversation.services.prekeys.load();
-      await this.#conversation.reload();
+      await this.#conversation.reloadAll();
       return 'again';
     } catch (error) {
-      if (error instanceof Unreachable) return 'later';
-      if (error instanceof RequestRefused) return refusedOutcome(error);
-      throw error;
+      return isConflict(error) ? 'again' : this.#judge(error);
     }
   }
 
   async #transmit(unsent: Unsent): Promise<void> {
     const model = this.#conversation;
     await model.catchUp();
-    if (model.file.state.kept.some(({ id }) => toHex(id) === unsent.id)) return this.#finished(unsent, null);
+    const kept = model.file.state.kept.find(({ id }) => toHex(id) === unsent.id);
+    if (kept !== undefined) return this.#finished(unsent, kept.sequence);
     if (model.services.contacts.find(model.peer)?.state !== 'accepted') await model.setContact('accepted');
-    const sent = await this.#seal(contentOfUnsent(unsent), fromHex(unsent.id));
+    const sent = await this.#seal(unsent);
     const archived = archiveStep(sent.state);
     const saving = await model.file.saving(archived.state, archived.segments);
     const appends = sent.appends.map(({ kind, body, expected }) => ({ chain: model.thread, kind, body, expected }));
     const result = await model.services.transactor.transact({ appends, puts: saving.puts });
+    const place = placeOf(result);
     if (result.repeat) {
+      // What the first try stored has the key with it: a repeat without one would be a message that is lost.
       await model.reload();
-      return this.#finished(unsent, placeOf(result));
-    }
-    await saving.committed();
-    await this.#finished(unsent, placeOf(result));
+      if ((await model.file.keyOf(unsent.id, place?.sequence ?? 0)) === null) throw new ServerMisbehaved('a repeat of what was never stored');
+    } else await saving.committed();
+    await this.#finished(unsent, place?.sequence ?? 0, place?.time);
   }
 
-  async #seal(content: Content, id: Uint8Array): Promise<Sent> {
+  async #seal(unsent: Unsent): Promise<Sent> {
     const { services, file, peer } = this.#conversation;
-    const renew = this.#renewFrom !== null && this.#renewFrom === toHex(file.state.current);
+    const renew = unsent.renews !== undefined && unsent.renews === toHex(file.state.current);
     const context: SendContext = {
       own: await services.identity(),
       bundle: renew || needsBundle(file.state) ? await services.people.bundle(peer) : null,
       renew,
-      id,
+      id: fromHex(unsent.id),
       sessionVersion: file.version + 1,
       checkpoint: services.server.checkpoint,
       now: services.now(),
       random: systemRandom,
     };
-    return send(file.state, content, context);
+    return send(file.state, contentOfUnsent(unsent), context);
   }
 
-  async #finished(unsent: Unsent, place: PlacedEntry | null): Promise<void> {
+  /** `sequence` 0: its place is not known yet. */
+  async #finished(unsent: Unsent, sequence: number, stored: number = unsent.written): Promise<void> {
     const { timeline, services } = this.#conversation;
-    const header = place === null ? null : readHeader(place.header);
     const { key, text, resent } = contentOf(contentOfUnsent(unsent), fromHex(unsent.id));
     const known = timeline.get(key);
     if (known === null || known.sequence === 0) {
-      const sequence = header?.sequence ?? 0;
       timeline.show({ key, id: unsent.id, sequence, mine: true, text, time: unsent.written, resent, turn: null, count: null });
     }
-    this.#conversation.lastTime = Math.max(this.#conversation.lastTime ?? 0, header?.time ?? unsent.written);
+    this.#conversation.lastTime = Math.max(this.#conversation.lastTime ?? 0, stored);
     await services.outbox.remove(unsent.id);
     services.changed();
   }
@@ -169,22 +197,6 @@ export class Sender {
       await model.services.transactor.transact({ appends: [{ chain: model.thread, kind, body, expected }], puts: [] });
     });
   }
-
-  /** The other side could not read these: they go out again, in a new session, under their old ids. */
-  async resendAsked(): Promise<void> {
-    const model = this.#conversation;
-    for (let asked = model.resend.shift(); asked !== undefined; asked = model.resend.shift()) {
-      if (model.services.contacts.find(model.peer)?.state !== 'accepted') continue;
-      this.#renewFrom = toHex(asked.session);
-      for (const id of asked.ids) {
-        const shown = model.timeline.get(toHex(id));
-        if (shown === null || !shown.mine) continue;
-        const again = { id: toHex(systemRandom(16)), thread: model.hex, text: shown.text, written: shown.time, failure: null, resends: shown.key };
-        await model.services.outbox.put(again);
-      }
-      await this.run();
-    }
-  }
 }
 
 function contentOfUnsent(unsent: Unsent): Content {
@@ -193,11 +205,21 @@ function contentOfUnsent(unsent: Unsent): Content {
 }
 
 /** The message's own place: the last entry of its transaction. */
-function placeOf(result: TransactResult): PlacedEntry | null {
-  return result.entries.at(-1) ?? null;
+function placeOf(result: TransactResult): ChainHeader | null {
+  const placed = result.entries.at(-1);
+  return placed === undefined ? null : readHeader(placed.header);
 }
 
-function refusedOutcome(error: RequestRefused): Outcome | { readonly wait: number } {
+/** Why a message failed in a conversation that cannot send. */
+function failureOf(block: SendBlock): AppErrorKind {
+  return block === 'folder-rolled-back' ? 'folder-rolled-back' : 'server-misbehaved';
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function refusedOutcome(error: RequestRefused): Outcome {
   if (error.kind === 'slow-down' || error.kind === 'busy') return { wait: (error.retryAfter ?? 1) * 1000 };
   if (error.kind === 'read-only') return { failed: 'read-only' };
   if (error.kind === 'too-large') return { failed: 'too-long' };

@@ -3,10 +3,10 @@
 import { SUITE } from '../codec/accounts.ts';
 import { equalBytes, fromBase64url, toHex, utf8 } from '../crypto/bytes.ts';
 import { sha256 } from '../crypto/hash.ts';
-import { ChainHeader, type Head, checkContent, readHeader, startChain, verifyPage } from '../ledger/chain.ts';
+import { ChainHeader, type Head, checkContent, headOf, readHeader, startChain, verifyPage } from '../ledger/chain.ts';
 import { LedgerError } from '../ledger/errors.ts';
 import { InvalidSignature } from '../crypto/errors.ts';
-import { EMPTY, type Frontier } from '../ledger/merkle.ts';
+import { EMPTY, type Frontier, checkFrontier } from '../ledger/merkle.ts';
 import { type HeadProof, type Receipt, type VerifiedHead, verifyHead, verifyReceipt } from '../ledger/receipt.ts';
 import { BadAnswer } from '../net/errors.ts';
 import { type Http, type JsonObject, field } from '../net/http.ts';
@@ -105,8 +105,17 @@ export class ServerView {
       const checked = entries.map((entry) => checkedEntry(entry));
       const headers = checked.map(({ header }) => header);
       const reached = frontier.size + headers.length;
-      if (reached === head.size) verifyPage(startChain(chain, frontier), headers, head);
+      if (reached >= head.size) verifyPage(startChain(chain, frontier), headers, head);
       return checked;
+    });
+  }
+
+  /** Entries that lead from a served frontier to one that is known: with it the first is proved, too. */
+  span(chain: Uint8Array, before: Frontier, entries: readonly WireEntry[], until: Frontier): void {
+    guardedNow('chain', () => {
+      checkFrontier(before);
+      const headers = entries.map((entry) => checkedEntry(entry).header);
+      verifyPage(startChain(chain, before), headers, headOf(startChain(chain, until)));
     });
   }
 

@@ -29,6 +29,8 @@ export interface Services {
   now(): number;
   /** Something that views show has changed. */
   changed(): void;
+  /** A conversation could not do what it had to; it is tried again soon, `retryAfter` in seconds at the earliest. */
+  lagging(retryAfter: number | null): void;
 }
 
 /** Runs steps one after the other, across the tabs of this browser too. */

@@ -1,40 +1,33 @@
 /** Everything that lives while somebody is signed in: the socket, the shared files, one model a conversation. */
 
-import { fromHex, equalBytes, toHex } from '../crypto/bytes.ts';
+import { equalBytes, fromBase64url, toHex } from '../crypto/bytes.ts';
 import { systemRandom } from '../crypto/random.ts';
 import type { LocalIdentity } from '../e2ee/identity.ts';
-import { LABEL_SETTINGS, Settings, sessionLabel } from '../e2ee/vaultfiles.ts';
-import type { Http } from '../net/http.ts';
+import { LABEL_SETTINGS, Settings } from '../e2ee/vaultfiles.ts';
+import { type Http, field } from '../net/http.ts';
 import { RequestRefused, Unreachable } from '../net/errors.ts';
 import { Realtime } from '../net/realtime.ts';
-import { type EntriesPage, type PrivateItem, type ThreadItem, ThreadList } from '../net/records.ts';
-import type { Connection, Preferences } from './api.ts';
+import type { PrivateItem } from '../net/records.ts';
+import { AppError, type Connection, type Preferences } from './api.ts';
 import { AddressBook } from './contacts.ts';
-import { ConversationModel } from './conversation.ts';
 import type { Device } from './device.ts';
 import type { OpenAccount } from './enrol.ts';
 import { PrivateFolder, SharedFile } from './files.ts';
+import { Following } from './following.ts';
 import { Outbox } from './outbox.ts';
 import { People } from './people.ts';
 import { OwnPrekeys } from './prekeys.ts';
 import { ServedFolder } from './rawfolder.ts';
-import { Sender } from './sending.ts';
 import { ServerMisbehaved, type ServerView } from './server.ts';
 import type { Services } from './services.ts';
 import { Transactor } from './transactor.ts';
 
-const AT_ONCE = 4;
-const REMEMBER_EVERY_MS = 30 * 60_000;
+const SETTLE_EVERY_MS = 30 * 60_000;
 
 export interface SignedInEvents {
   changed(): void;
-  /** The session is over: signed out elsewhere, revoked, or the password was changed. */
+  /** The session is over: signed out elsewhere, revoked, the password was changed, or somebody else signed in. */
   ended(): void;
-}
-
-interface Held {
-  readonly model: ConversationModel;
-  readonly sender: Sender;
 }
 
 export class SignedIn implements Services {
@@ -53,10 +46,10 @@ export class SignedIn implements Services {
   ready = false;
   readonly #settings: SharedFile<Settings>;
   readonly #events: SignedInEvents;
-  readonly #held = new Map<string, Held>();
-  readonly #labels = new Map<string, string>();
-  #identity: Promise<LocalIdentity>;
-  #remembered = 0;
+  readonly following: Following;
+  #identity: LocalIdentity;
+  #settled = 0;
+  #settleTimer: ReturnType<typeof setInterval> | null = null;
   #stopped = false;
 
   constructor(http: Http, server: ServerView, device: Device, open: OpenAccount, events: SignedInEvents) {
@@ -65,14 +58,18 @@ export class SignedIn implements Services {
     this.open = open;
     this.account = open.account;
     this.#events = events;
-    this.#identity = Promise.resolve(open.identity);
+    this.#identity = open.identity;
     this.realtime = new Realtime(this.#socketEvents());
     this.transactor = new Transactor(http, this.realtime, server);
     this.folder = new PrivateFolder(new ServedFolder(http, device), open.vault);
     this.prekeys = new OwnPrekeys(this.folder);
     this.contacts = new AddressBook(this.folder, this.transactor, () => this.now());
     this.people = new People(http, server, (account) => this.contacts.pin(account));
-    this.outbox = new Outbox(device, open.localKey);
+    this.following = new Following(this, { ended: () => this.#end(), shared: (versions) => this.#loadShared(versions) });
+    this.outbox = new Outbox(device, open.localKey, (thread) => {
+      this.changed();
+      this.following.send(thread);
+    });
     this.#settings = new SharedFile(this.folder, LABEL_SETTINGS, Settings, EMPTY_SETTINGS);
   }
 
@@ -84,9 +81,15 @@ export class SignedIn implements Services {
     this.#events.changed();
   }
 
-  identity(fresh = false): Promise<LocalIdentity> {
-    if (fresh) this.#identity = this.#readIdentity();
-    return this.#identity;
+  lagging(retryAfter: number | null): void {
+    this.following.refreshSoon(retryAfter);
+  }
+
+  async identity(fresh = false): Promise<LocalIdentity> {
+    if (!fresh) return this.#identity;
+    const read = await this.#readIdentity();
+    this.#identity = read;
+    return read;
   }
 
   async #readIdentity(): Promise<LocalIdentity> {
@@ -117,11 +120,13 @@ export class SignedIn implements Services {
     this.server.remember({ size: checkpointSize, root: checkpointRoot });
     globalThis.addEventListener('online', this.#onOnline);
     globalThis.addEventListener('offline', this.#onOffline);
+    await this.following.readList();
     this.realtime.open();
-    await this.#readList();
     this.ready = true;
     this.changed();
+    void this.following.refresh();
     void this.#settle();
+    this.#settleTimer = setInterval(() => void this.#settle(), SETTLE_EVERY_MS);
   }
 
   /** What has no hurry: prekeys that run low, and the checkpoint for the next browser. */
@@ -129,144 +134,85 @@ export class SignedIn implements Services {
     await this.#quietly(async () => {
       const { view } = await this.identity();
       if (await this.prekeys.replenish(this.transactor, this.open.root, view, this.now())) await this.identity(true);
-      await this.#rememberCheckpoint();
+      const { size, root } = this.server.checkpoint;
+      await this.#settings.update(this.transactor, (settings) =>
+        settings.checkpointSize >= size ? null : { ...settings, checkpointSize: size, checkpointRoot: root });
+      this.#settled = this.now();
     });
   }
 
-  async #rememberCheckpoint(): Promise<void> {
-    const now = this.now();
-    if (now - this.#remembered < REMEMBER_EVERY_MS) return;
-    this.#remembered = now;
-    const { size, root } = this.server.checkpoint;
-    await this.#settings.update(this.transactor, (settings) =>
-      settings.checkpointSize >= size ? null : { ...settings, checkpointSize: size, checkpointRoot: root });
+  /** What another browser changed while this one was away. */
+  async #loadShared(versions: ReadonlyMap<string, number>): Promise<void> {
+    for (const file of this.#sharedFiles()) {
+      const path = toHex(await this.folder.path(file.label));
+      if ((versions.get(path) ?? 0) > file.version) await file.load();
+    }
   }
 
-  async #readList(): Promise<void> {
-    const { threads } = await this.http.getRecord('/api/threads', ThreadList);
-    const unknown = threads.filter(({ thread, size }) => size > 0 && !this.#held.has(toHex(thread)));
-    for (const item of unknown) this.#hold(item);
-    this.changed();
-    const waiting = [...this.#held.values()]
-      .filter(({ model }) => model.loading)
-      .sort((a, b) => (b.model.lastTime ?? 0) - (a.model.lastTime ?? 0));
-    const work = async (): Promise<void> => {
-      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        await next.model.start();
-        void this.#send(next);
-      }
-    };
-    void Promise.all(Array.from({ length: AT_ONCE }, work));
-  }
-
-  #hold(item: ThreadItem): Held {
-    const model = new ConversationModel(this, item.thread, item.peer, item.peerName, item);
-    const held = { model, sender: new Sender(model) };
-    this.#held.set(model.hex, held);
-    void this.folder.path(sessionLabel(item.thread)).then((path) => this.#labels.set(toHex(path), model.hex));
-    return held;
-  }
-
-  conversations(): readonly ConversationModel[] {
-    return [...this.#held.values()].map(({ model }) => model);
-  }
-
-  get(thread: string): ConversationModel | null {
-    return this.#held.get(thread)?.model ?? null;
-  }
-
-  sender(thread: string): Sender | null {
-    return this.#held.get(thread)?.sender ?? null;
-  }
-
-  /** The conversation with a person, which exists from its first message on. */
-  async openWith(account: string, thread: string, name: string): Promise<void> {
-    if (this.#held.has(thread)) return;
-    const item = { thread: fromHex(thread), peer: fromHex(account), peerName: name, size: 0, lastTime: 0 };
-    await this.#hold(item).model.start();
+  #sharedFiles(): readonly { readonly label: string; readonly version: number; load(): Promise<void> }[] {
+    return [this.#settings, this.contacts, this.prekeys];
   }
 
   async send(thread: string, text: string): Promise<void> {
-    const held = this.#held.get(thread);
-    if (held === undefined) return;
+    if (this.following.get(thread) === null) throw new AppError('not-found');
     const id = toHex(systemRandom(16));
-    await this.outbox.put({ id, thread, text, written: this.now(), failure: null });
+    await this.outbox.put({ id, thread, text, written: this.outbox.timeOfWriting(this.now()), failure: null });
     this.changed();
-    void this.#send(held);
+    this.following.send(thread);
   }
 
   async retry(thread: string, id: string): Promise<void> {
-    const unsent = this.outbox.get(id);
-    const held = this.#held.get(thread);
-    if (unsent === null || held === undefined) return;
+    const unsent = await this.outbox.stored(id);
+    if (unsent === null) return;
     await this.outbox.put({ ...unsent, failure: null });
     this.changed();
-    void this.#send(held);
-  }
-
-  async #send({ model, sender }: Held): Promise<void> {
-    if (model.loading || this.#stopped) return;
-    await this.#quietly(async () => {
-      await sender.resendAsked();
-      await sender.run();
-    });
+    this.following.send(thread);
   }
 
   #socketEvents(): ConstructorParameters<typeof Realtime>[0] {
     return {
-      online: () => void this.#quietly(() => this.#online()),
+      online: () => this.#online(),
       lost: (retryAt) => {
         this.connection = navigator.onLine ? { kind: 'waiting', retryAt } : { kind: 'offline' };
         this.changed();
         // A refused handshake says nothing of its reason: ask whether the session still lives.
-        void this.#quietly(async () => void (await this.http.getJson('/api/sessions')));
+        void this.#quietly(() => this.#checkSession());
       },
-      entries: (page) => void this.#quietly(() => this.#entries(page)),
+      entries: (page) => void this.#quietly(() => this.following.entries(page)),
       privateChanged: (item) => void this.#quietly(() => this.#privateChanged(item)),
-      marked: ({ thread, account, blob }) => void this.#held.get(toHex(thread))?.model.marked({ account, blob }),
-      typing: ({ thread, account }) => {
-        const held = this.#held.get(toHex(thread));
-        if (held !== undefined && equalBytes(account, held.model.peer)) held.model.peerTypes();
-      },
+      marked: (mark) => this.following.marked(mark),
+      typing: (typing) => this.following.typed(typing),
       signedOut: () => this.#end(),
-      badFrame: () => undefined,
+      // Whatever it was to say, the list says it too.
+      badFrame: () => this.lagging(null),
     };
   }
 
-  async #online(): Promise<void> {
+  #online(): void {
     this.connection = { kind: 'online' };
     this.changed();
     if (!this.ready) return;
-    await this.#readList();
-    for (const held of this.#held.values()) {
-      if (held.model.loading) continue;
-      if (held.model.exists) await held.model.sync();
-      void this.#send(held);
-    }
+    this.following.reconnected();
+    if (this.now() - this.#settled > SETTLE_EVERY_MS) void this.#settle();
   }
 
-  async #entries(page: EntriesPage): Promise<void> {
-    const held = this.#held.get(toHex(page.thread));
-    if (held === undefined) return this.#readList();
-    await held.model.announced(page);
-    if (held.model.resend.length > 0) void this.#send(held);
+  /** The cookie is shared by all tabs: it may stand for nobody any more, or for somebody else. */
+  async #checkSession(): Promise<void> {
+    const session = await this.http.getJson('/api/session');
+    const account = field(session, 'signed_in', 'boolean') ? toHex(fromBase64url(field(session, 'account', 'string'))) : null;
+    if (account !== toHex(this.account)) return this.#end();
+    this.http.csrf = field(session, 'csrf', 'string');
   }
 
-  async #privateChanged({ path, version }: PrivateItem): Promise<void> {
-    const hex = toHex(path);
-    const thread = this.#labels.get(hex);
-    if (thread !== undefined) return this.#held.get(thread)?.model.fileChanged(version);
-    const shared = [
-      { label: this.#settings.label, load: () => this.#settings.load() },
-      { label: 'contacts', load: () => this.contacts.load() },
-    ];
-    for (const { label, load } of shared) {
-      if (equalBytes(await this.folder.path(label), path)) await load();
+  async #privateChanged({ path, version, size }: PrivateItem): Promise<void> {
+    if (await this.following.privateChanged({ path, version, size })) return;
+    for (const file of this.#sharedFiles()) {
+      if (version > file.version && equalBytes(await this.folder.path(file.label), path)) await file.load();
     }
     this.changed();
   }
 
-  readonly #onOnline = (): void => this.realtime.retryNow();
+  readonly #onOnline = (): void => void this.realtime.revive();
 
   readonly #onOffline = (): void => {
     this.connection = { kind: 'offline' };
@@ -278,29 +224,34 @@ export class SignedIn implements Services {
     try {
       await step();
     } catch (error) {
+      if (this.#stopped) return;
       if (error instanceof RequestRefused && error.kind === 'not-signed-in') this.#end();
-      else if (!(error instanceof Unreachable || error instanceof RequestRefused)) throw error;
+      else if (error instanceof Unreachable || error instanceof RequestRefused) this.lagging(null);
+      else reportError(error);
     }
   }
 
   #end(): void {
     if (this.#stopped) return;
-    this.#halt();
+    this.halt();
     this.#events.ended();
   }
 
-  #halt(): void {
+  /** Lets go of everything at once. */
+  halt(): void {
     this.#stopped = true;
+    if (this.#settleTimer !== null) clearInterval(this.#settleTimer);
     globalThis.removeEventListener('online', this.#onOnline);
     globalThis.removeEventListener('offline', this.#onOffline);
+    this.following.halt();
     this.realtime.close();
   }
 
-  /** Saves what waits, then lets go of everything. */
+  /** Saves what waits, unless the session has ended, then lets go of everything. */
   async stop(): Promise<void> {
-    await Promise.all([...this.#held.values()].map(({ model }) => model.close()));
+    await this.following.stop(!this.#stopped);
     await this.outbox.close();
-    this.#halt();
+    this.halt();
   }
 }
 

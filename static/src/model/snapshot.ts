@@ -17,11 +17,11 @@ export function summaryOf(model: ConversationModel): ConversationSummary {
     thread: model.hex,
     peer: { account: model.peerHex, name: model.peerName },
     state,
-    unread: state === 'blocked' ? 0 : timeline.unreadAfter(model.file.state.read).length,
+    unread: state === 'blocked' ? 0 : timeline.unread(model.file.state.read),
     preview: state === 'blocked' ? null : (newest?.text ?? null),
     previewMine: newest?.mine ?? false,
     lastTime: newest?.time ?? model.lastTime,
-    typing: model.typing,
+    typing: model.typing.shown,
     hasDraft: services.outbox.draft(model.hex) !== '',
     blockedBy: state === 'blocked' ? 'you-blocked' : model.block,
   };
@@ -29,8 +29,8 @@ export function summaryOf(model: ConversationModel): ConversationSummary {
 
 /** Newest first; what was deleted, or opened and never used, is not listed. */
 export function summariesOf(signedIn: SignedIn, open: string | null): readonly ConversationSummary[] {
-  return signedIn
-    .conversations()
+  return signedIn.following
+    .all()
     .filter((model) => model.hex === open || isListed(signedIn, model))
     .map((model) => summaryOf(model))
     .sort((a, b) => (b.lastTime ?? Number.MAX_SAFE_INTEGER) - (a.lastTime ?? Number.MAX_SAFE_INTEGER));
@@ -47,7 +47,7 @@ export function conversationOf(model: ConversationModel, firstUnread: string | n
   const hidden = summary.state === 'blocked';
   return {
     summary,
-    items: hidden ? [] : model.timeline.items(model.services.outbox.of(model.hex), model.peerRead),
+    items: hidden ? [] : model.timeline.items(model.services.outbox.of(model.hex), model.marks.peerRead),
     hasOlder: !hidden && model.history.hasOlder,
     loading: model.loading,
     firstUnread,

@@ -21,7 +21,8 @@ export interface Saving {
 export class ThreadFile {
   readonly #folder: PrivateFolder;
   readonly #prekeys: OwnPrekeys;
-  readonly #archived = new Map<number, ArchiveSegment>();
+  /** By number; null for one that was deleted. */
+  readonly #archived = new Map<number, ArchiveSegment | null>();
   #state: ThreadState;
   #version = 0;
   #unsaved: readonly ArchiveSegment[] = [];
@@ -45,9 +46,14 @@ export class ThreadFile {
     return this.#dirty;
   }
 
-  /** Takes the stored state instead of the one in memory. True when it is newer than what was loaded before. */
-  async load(): Promise<boolean> {
-    const stored = await this.#folder.read(sessionLabel(this.thread));
+  /**
+   * Takes the stored state instead of the one in memory, which may have read further. True when it is newer
+   * than what was loaded before. `absent`: the folder's list has no such file.
+   */
+  async load(absent = false): Promise<boolean> {
+    const { read } = this.#state;
+    const label = sessionLabel(this.thread);
+    const stored = await (absent ? this.#folder.readAbsent(label) : this.#folder.read(label));
     if (stored.version < this.#version) throw new RolledBack('a session file went back');
     const newer = stored.version > this.#version;
     this.#version = stored.version;
@@ -58,13 +64,14 @@ export class ThreadFile {
     this.#unsaved = [];
     this.#dirty = false;
     this.#prekeys.forget(this.thread);
+    this.markRead(Math.min(read, this.#state.chain.size));
     return newer;
   }
 
   /** Takes a received state; it can be derived again until it is saved. */
   advance(state: ThreadState, segments: readonly ArchiveSegment[], prekeys: Prekeys): void {
     this.#prekeys.noteUsed(this.thread, prekeys);
-    this.#state = state;
+    this.#state = { ...state, read: Math.max(state.read, this.#state.read) };
     this.#unsaved = [...this.#unsaved, ...segments];
     this.#dirty = true;
   }
@@ -77,8 +84,12 @@ export class ThreadFile {
   }
 
   /** The puts that make `next` the stored state, with whatever else is not saved yet. */
-  async saving(next: ThreadState = this.#state, segments: readonly ArchiveSegment[] = []): Promise<Saving> {
-    const all = [...this.#unsaved, ...segments];
+  saving(next: ThreadState = this.#state, segments: readonly ArchiveSegment[] = []): Promise<Saving> {
+    return this.#saving(next, [...this.#unsaved, ...segments]);
+  }
+
+  async #saving(next: ThreadState, all: readonly ArchiveSegment[]): Promise<Saving> {
+    const version = this.#version + 1;
     const puts = [await this.#folder.put(sessionLabel(this.thread), ThreadState.encode(next), this.#version)];
     for (const segment of all) {
       puts.push(await this.#folder.put(archiveLabel(this.thread, segment.number), ArchiveSegment.encode(segment), 0));
@@ -88,9 +99,12 @@ export class ThreadFile {
     return {
       puts,
       committed: async () => {
+        const { read } = this.#state;
         this.#state = next;
-        this.#version += 1;
+        this.#version = version;
         this.#dirty = false;
+        // Reading goes on while a transaction is on its way.
+        this.markRead(read);
         this.#unsaved = [];
         for (const segment of all) this.#archived.set(segment.number, segment);
         spent?.committed();
@@ -113,19 +127,24 @@ export class ThreadFile {
     return null;
   }
 
-  /** The oldest sequence whose key is held; what is older was cleared. */
-  async oldestKey(): Promise<number> {
-    const placed = this.#state.kept.map(({ sequence }) => sequence).filter((sequence) => sequence > 0);
-    const segment = this.#state.segments > 0 ? await this.#segment(0) : null;
-    return Math.min(segment?.first ?? Number.POSITIVE_INFINITY, ...placed);
+  /** Whether the key of an older message is held; without one, what is older was deleted. */
+  async hasKeysBefore(sequence: number): Promise<boolean> {
+    const isOlder = (kept: KeptKey): boolean => kept.sequence > 0 && kept.sequence < sequence;
+    if (this.#state.kept.some(isOlder) || this.#unsaved.some(({ first }) => first < sequence)) return true;
+    for (let number = this.#state.segments - 1; number >= 0; number -= 1) {
+      const segment = await this.#segment(number);
+      if (segment !== null && segment.first < sequence) return true;
+    }
+    return false;
   }
 
   async #segment(number: number): Promise<ArchiveSegment | null> {
-    const known = this.#archived.get(number) ?? this.#unsaved.find((segment) => segment.number === number);
+    const unsaved = this.#unsaved.find((segment) => segment.number === number);
+    if (unsaved !== undefined) return unsaved;
+    const known = this.#archived.get(number);
     if (known !== undefined) return known;
     const data = await this.#archiveData(number);
-    if (data === null) return null;
-    const segment = ArchiveSegment.decode(data, FILE_LIMIT);
+    const segment = data === null ? null : ArchiveSegment.decode(data, FILE_LIMIT);
     this.#archived.set(number, segment);
     return segment;
   }
@@ -142,21 +161,26 @@ export class ThreadFile {
 
   /** Deletes every content key: the sessions stay, so that a later message can still be read. */
   async clearing(): Promise<Saving> {
-    const next = { ...this.#state, kept: [], read: this.#state.chain.size };
-    const saving = await this.saving(next);
-    const kept = saving.puts.filter((_, index) => index === 0 || index > this.#unsaved.length);
-    const removed: PutFile[] = [];
-    for (let number = 0; number < this.#state.segments - this.#unsaved.length; number += 1) {
-      const label = archiveLabel(this.thread, number);
-      const { version, data } = await this.#folder.read(label);
-      if (data !== null) removed.push(await this.#folder.remove(label, version));
-    }
+    const next = { ...this.#state, kept: this.#state.kept.filter(({ sequence }) => sequence === 0), read: this.#state.chain.size };
+    const saving = await this.#saving(next, []);
     return {
-      puts: [...kept, ...removed],
+      puts: saving.puts,
       committed: async () => {
         await saving.committed();
-        this.#archived.clear();
+        for (let number = 0; number < next.segments; number += 1) this.#archived.set(number, null);
       },
     };
+  }
+
+  /** What deletes the archive: to be committed after the state has let go of its keys. */
+  async archiveRemovals(): Promise<readonly PutFile[]> {
+    const versions = await this.#folder.list();
+    const removals: PutFile[] = [];
+    for (let number = 0; number < this.#state.segments; number += 1) {
+      const label = archiveLabel(this.thread, number);
+      const version = versions.get(toHex(await this.#folder.path(label)));
+      if (version !== undefined) removals.push(await this.#folder.remove(label, version));
+    }
+    return removals;
   }
 }

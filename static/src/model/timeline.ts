@@ -32,11 +32,14 @@ export function contentOf(content: Content, id: Uint8Array): { key: string; text
 export class Timeline {
   readonly #messages = new Map<string, Shown>();
   readonly #notices = new Map<string, Notice>();
-  /** First sequence from which everything is here. */
-  loadedFrom = Number.POSITIVE_INFINITY;
+  readonly #ids = new Set<string>();
+  /** The other side's messages in order; null: to be sorted again. */
+  #theirs: readonly Shown[] | null = null;
+  #latest: Shown | null | undefined = undefined;
+  #placed: { readonly peerRead: number; readonly items: readonly TimelineItem[] } | null = null;
 
   has(id: string): boolean {
-    return [...this.#messages.values()].some((shown) => shown.id === id);
+    return this.#ids.has(id);
   }
 
   get(key: string): Shown | null {
@@ -44,27 +47,33 @@ export class Timeline {
   }
 
   show(message: Shown): void {
+    this.#ids.add(message.id);
     const before = this.#messages.get(message.key);
     // A repeat never hides what was readable at first.
     if (before !== undefined && before.id !== message.id && !before.resent) return;
     this.#messages.set(message.key, message);
     this.#notices.delete(`undecryptable/${message.key}`);
-  }
-
-  /** An own message got its place. */
-  place(id: string, sequence: number): void {
-    const shown = this.#messages.get(id);
-    if (shown !== undefined && shown.sequence !== sequence) this.#messages.set(id, { ...shown, sequence });
+    this.#moved();
   }
 
   notice(notice: Notice): void {
     if (notice.kind === 'undecryptable' && this.#messages.has(notice.key.slice('undecryptable/'.length))) return;
+    const before = this.#notices.get(notice.key);
+    if (before?.kind === 'undecryptable' && before.asked) return;
     this.#notices.set(notice.key, notice);
+    this.#placed = null;
+  }
+
+  #moved(): void {
+    this.#theirs = null;
+    this.#latest = undefined;
+    this.#placed = null;
   }
 
   asked(key: string): void {
     const notice = this.#notices.get(key);
     if (notice?.kind === 'undecryptable') this.#notices.set(key, { ...notice, asked: true });
+    this.#placed = null;
   }
 
   /** Takes up what a receive told. */
@@ -86,14 +95,40 @@ export class Timeline {
     }
   }
 
-  /** Sequences of the other side's messages after `read`, oldest first. */
+  /** Whether a message of the other side is shown. */
+  get hasTheirs(): boolean {
+    return this.#sortedTheirs().length > 0;
+  }
+
+  /** How many messages of the other side stand after `read`. */
+  unread(read: number): number {
+    return this.#sortedTheirs().length - this.#firstAfter(read);
+  }
+
+  /** The other side's messages after `read`, oldest first. */
   unreadAfter(read: number): readonly Shown[] {
-    return [...this.#messages.values()]
-      .filter((shown) => !shown.mine && shown.sequence > read)
-      .sort((a, b) => a.sequence - b.sequence);
+    return this.#sortedTheirs().slice(this.#firstAfter(read));
+  }
+
+  #sortedTheirs(): readonly Shown[] {
+    this.#theirs ??= [...this.#messages.values()].filter(({ mine }) => !mine).sort((a, b) => a.sequence - b.sequence);
+    return this.#theirs;
+  }
+
+  /** Nearly always at the end: what is unread is what came last. */
+  #firstAfter(read: number): number {
+    const theirs = this.#sortedTheirs();
+    let at = theirs.length;
+    while (at > 0 && theirs[at - 1]!.sequence > read) at -= 1;
+    return at;
   }
 
   get latest(): Shown | null {
+    if (this.#latest === undefined) this.#latest = this.#findLatest();
+    return this.#latest;
+  }
+
+  #findLatest(): Shown | null {
     let latest: Shown | null = null;
     for (const shown of this.#messages.values()) {
       if (latest === null || rank(shown) > rank(latest) || (rank(shown) === rank(latest) && shown.time > latest.time)) latest = shown;
@@ -103,18 +138,30 @@ export class Timeline {
 
   /** Everything in order; what waits to be sent comes last. `peerRead`: how far the other side has read. */
   items(unsent: readonly Unsent[], peerRead: number): readonly TimelineItem[] {
+    const waiting = unsent.filter(({ id }) => !this.#messages.has(id)).map((one) => unsentItem(one));
+    const placed = this.#placedItems(peerRead);
+    return waiting.length === 0 ? placed : [...placed, ...waiting];
+  }
+
+  #placedItems(peerRead: number): readonly TimelineItem[] {
+    if (this.#placed?.peerRead !== peerRead) this.#placed = { peerRead, items: this.#ordered(peerRead) };
+    return this.#placed.items;
+  }
+
+  #ordered(peerRead: number): readonly TimelineItem[] {
     const placed = [
       ...[...this.#messages.values()].map((shown) => ({ at: rank(shown), item: messageItem(shown, peerRead) })),
       ...[...this.#notices.values()].map((notice) => ({ at: notice.sequence, item: notice as TimelineItem })),
     ];
     placed.sort((a, b) => a.at - b.at || TIE[a.item.kind] - TIE[b.item.kind] || a.item.time - b.item.time);
-    const waiting = unsent.filter(({ id }) => !this.#messages.has(id)).map((one) => unsentItem(one));
-    return [...placed.map(({ item }) => item), ...waiting];
+    return placed.map(({ item }) => item);
   }
 
   clear(): void {
     this.#messages.clear();
     this.#notices.clear();
+    this.#ids.clear();
+    this.#moved();
   }
 }
 

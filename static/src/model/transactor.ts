@@ -29,14 +29,18 @@ export class Transactor {
   }
 
   async #check(request: TransactRequest, result: TransactResult): Promise<void> {
-    if (result.repeat) return;
+    const last = result.entries.at(-1);
+    if (result.repeat) {
+      // The caller looks for what the first try stored; the receipt is the first try's.
+      if (last !== undefined && result.receipt !== null) await this.#server.receipt(result.receipt, last.header);
+      return;
+    }
     if (result.entries.length !== request.appends.length || result.versions.length !== request.puts.length) {
       throw new ServerMisbehaved('an answer for another request');
     }
     request.puts.forEach((put, index) => {
       if (result.versions[index] !== put.expected + 1) throw new ServerMisbehaved('a version that was not asked for');
     });
-    const last = result.entries.at(-1);
     if (last === undefined) return;
     if (result.receipt === null) throw new ServerMisbehaved('no receipt');
     await this.#server.receipt(result.receipt, last.header);

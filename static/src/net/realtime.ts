@@ -19,6 +19,9 @@ import { decodeFrame } from './http.ts';
 const ACK_TIMEOUT_MS = 15_000;
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 15_000;
+/** A connection that lasted so long was a good one: the next loss begins with a short pause again. */
+const STEADY_MS = 10_000;
+const PROBE_MS = 3_000;
 
 export interface RealtimeEvents {
   online(): void;
@@ -39,6 +42,8 @@ export class Realtime {
   #socket: Socket | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #failures = 0;
+  #since = 0;
+  #closed = false;
 
   constructor(events: RealtimeEvents) {
     this.#events = events;
@@ -49,7 +54,7 @@ export class Realtime {
   }
 
   open(): void {
-    if (this.#socket !== null) return;
+    if (this.#socket !== null || this.#closed) return;
     const socket = io({
       transports: ['websocket'],
       reconnection: false,
@@ -60,7 +65,13 @@ export class Realtime {
     this.#listen(socket);
   }
 
+  /** For good. */
   close(): void {
+    this.#closed = true;
+    this.#drop();
+  }
+
+  #drop(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     const socket = this.#socket;
@@ -69,16 +80,23 @@ export class Realtime {
     socket?.disconnect();
   }
 
-  /** Tries at once, for example when the browser says that the network is back. */
-  retryNow(): void {
-    if (this.connected) return;
-    this.close();
+  /** The network came back: a socket that still answers is kept, anything else is replaced at once. */
+  async revive(): Promise<void> {
+    if (this.connected) {
+      try {
+        await this.#ask(PROBE_MS, 'sync');
+        return this.#events.online();
+      } catch (error) {
+        if (!(error instanceof Unreachable)) throw error;
+      }
+    }
+    this.#drop();
     this.#failures = 0;
     this.open();
   }
 
   async transact(request: TransactRequest): Promise<TransactResult> {
-    const answer = await this.#ask('transact', TransactRequest.encode(request));
+    const answer = await this.#ask(ACK_TIMEOUT_MS, 'transact', TransactRequest.encode(request));
     const bytes = answer instanceof ArrayBuffer ? new Uint8Array(answer) : answer;
     if (!(bytes instanceof Uint8Array) || bytes.length === 0) throw new BadAnswer('an empty acknowledgement');
     const rest = bytes.subarray(1);
@@ -88,28 +106,30 @@ export class Realtime {
   }
 
   async sync(): Promise<ThreadList> {
-    return decoded(ThreadList, await this.#ask('sync'));
+    return decoded(ThreadList, await this.#ask(ACK_TIMEOUT_MS, 'sync'));
   }
 
   typing(thread: Uint8Array): void {
     if (this.connected) this.#socket?.emit('typing', TypingSent.encode({ thread }));
   }
 
-  async #ask(event: string, ...payload: Uint8Array[]): Promise<unknown> {
+  async #ask(timeout: number, event: string, ...payload: Uint8Array[]): Promise<unknown> {
     const socket = this.#socket;
     if (socket === null || !socket.connected) throw new Unreachable();
     try {
-      return (await socket.timeout(ACK_TIMEOUT_MS).emitWithAck(event, ...payload)) as unknown;
+      return (await socket.timeout(timeout).emitWithAck(event, ...payload)) as unknown;
     } catch (error) {
-      if (error instanceof Error) throw new Unreachable();
-      throw error;
+      if (!(error instanceof Error)) throw error;
+      // A socket that is up and does not answer is as good as none.
+      if (socket === this.#socket && socket.connected) this.#lost();
+      throw new Unreachable();
     }
   }
 
   #listen(socket: Socket): void {
     const events = this.#events;
     socket.on('connect', () => {
-      this.#failures = 0;
+      this.#since = Date.now();
       events.online();
     });
     socket.on('disconnect', () => this.#lost());
@@ -133,9 +153,11 @@ export class Realtime {
   }
 
   #lost(): void {
+    if (this.#since > 0 && Date.now() - this.#since >= STEADY_MS) this.#failures = 0;
+    this.#since = 0;
     const pause = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures);
     this.#failures += 1;
-    this.close();
+    this.#drop();
     const wait = pause * (0.5 + Math.random() / 2);
     this.#timer = setTimeout(() => {
       this.#timer = null;

@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from secure_msg.codec.http import TransactRequest, TransactResult
 from secure_msg.codec.schema import to_bytes
-from secure_msg.web.sockets import FRAME_LIMIT, OneAttachment, Rate
+from secure_msg.web.sockets import FRAME_LIMIT, Frames, OneAttachment, Rate
 from tests.support.api import COOKIE, Api, OverNetwork
 from tests.support.people import Person, put
 from tests.support.server import ServerProcess
 from tests.support.sockets import Live
 
-CONT, TEXT, BINARY, CLOSE = 0, 1, 2, 8
+CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
 def tcp_to(process: ServerProcess) -> socket.socket:
@@ -174,6 +175,57 @@ def test_attack_42_a_flood_of_messages_waits_and_then_ends(tmp_path):
             assert other.get("/api/threads").status == 200
             assert resident_kib(server) - before < 32 * 1024
             assert ends(tcp, 60)
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        frame(PING, b"") * 5_000,
+        frame(PONG, b"") * 5_000,
+        frame(BINARY, b"", final=False) * 5_000,
+        frame(BINARY, b"a") * 5_000,
+        frame(TEXT, b"x" * FRAME_LIMIT),
+    ],
+    ids=["pings", "pongs", "beginnings", "bytes", "texts"],
+)
+def test_attack_42_a_flood_of_frames_ends_and_holds_up_nobody(tmp_path, junk):
+    with ServerProcess(tmp_path / "storage", {"RATE_FACTOR": "1"}) as server:
+        api, other = Api(OverNetwork(server.base)), Api(OverNetwork(server.base))
+        api.register(Person("frame-flooder"))
+        other.register(Person("frame-flooded"))
+        tcp, over = upgraded(server, api), threading.Event()
+
+        def read() -> None:
+            with suppress(OSError):
+                while tcp.recv(65_536):
+                    pass
+
+        def write() -> None:
+            with suppress(OSError):
+                while not over.is_set():
+                    tcp.sendall(junk)
+            over.set()
+
+        threads = [threading.Thread(target=act) for act in (read, write)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(3):
+                still_serves((other, None))
+            assert over.wait(20)
+        finally:
+            over.set()
+            tcp.close()
+            for thread in threads:
+                thread.join()
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 100, 1 << 20])
+def test_frames_are_counted_however_they_arrive(step):
+    sizes = (0, 1, 125, 126, 65_535, 65_536, 3)
+    stream = b"".join(frame(BINARY, b"x" * size) for size in sizes)
+    frames = Frames()
+    assert sum(frames.begun(stream[at : at + step]) for at in range(0, len(stream), step)) == 7
 
 
 def test_attack_42_a_promise_of_many_attachments_is_not_kept(process, honest):

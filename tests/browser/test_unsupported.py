@@ -102,3 +102,17 @@ def test_without_javascript_there_is_a_sentence(chromium: Browser, base: str) ->
     expect(sentence).to_be_visible()
     assert "encrypts in your browser and needs JavaScript" in (sentence.text_content() or "")
     context.close()
+
+
+def test_a_script_that_does_not_run_leaves_a_sentence(page: Page, base: str) -> None:
+    page.route("**/main.js", lambda route: route.fulfill(status=404))
+    page.goto(base)
+    late = page.get_by_text("SECURE-MSG could not start")
+    expect(late).to_be_hidden()
+    expect(late).to_be_visible(timeout=20_000)
+
+
+def test_a_script_that_runs_takes_the_sentence_away(page: Page, base: str) -> None:
+    page.goto(base)
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    expect(page.get_by_text("SECURE-MSG could not start")).to_have_count(0)

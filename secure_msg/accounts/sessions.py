@@ -97,10 +97,18 @@ class Sessions:
     def listed(self, account: bytes, now: int) -> tuple[SessionRecord, ...]:
         return self._living(self._load(account).sessions, now)
 
-    def begin(self, session: NewSession, now: int) -> None:
-        """Keep a new session; the least recently used one goes when there are too many."""
-        account = session.token[:ACCOUNT_SIZE]
-        self._change(account, lambda kept: self.with_new(kept, session, now))
+    def begin(self, session: NewSession, now: int, prove: Callable[[], object]) -> None:
+        """Keep a new session; the least recently used one goes when there are too many.
+
+        `prove` raises when what was signed in with does not hold any more. A new password commits
+        the sessions too: it is seen by `prove`, or this change conflicts with it and asks again.
+        """
+
+        def with_new(kept: tuple[SessionRecord, ...]) -> tuple[SessionRecord, ...]:
+            prove()
+            return self.with_new(kept, session, now)
+
+        self._change(session.token[:ACCOUNT_SIZE], with_new)
 
     def with_new(
         self, kept: tuple[SessionRecord, ...], session: NewSession, now: int

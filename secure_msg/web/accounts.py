@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -130,8 +131,8 @@ def begin_sign_in() -> Response:
 def sign_in() -> Response:
     asked = read_json(SignInRequest)
     _limit_sign_in("sign-in", asked.name)
-    account = services().sign_in.check(asked.name, asked.login_key)
-    return _signed_in(account, recovering=False)
+    check = services().sign_in.check
+    return _signed_in(lambda: check(asked.name, asked.login_key), recovering=False)
 
 
 @routes.post("/api/recovery/begin")
@@ -145,8 +146,8 @@ def begin_recovery() -> Response:
 def recover() -> Response:
     asked = read_json(RecoveryRequest)
     _limit_sign_in("recovery", asked.name)
-    account = services().sign_in.check_recovery(asked.name, asked.recovery_login_key)
-    return _signed_in(account, recovering=True)
+    check = services().sign_in.check_recovery
+    return _signed_in(lambda: check(asked.name, asked.recovery_login_key), recovering=True)
 
 
 @routes.post("/api/credential")
@@ -247,12 +248,13 @@ def _limit_sign_in(act: str, typed: str) -> None:
     limits().require(rates.SIGN_INS_A_NAME, act, skeleton_of(typed))
 
 
-def _signed_in(account: bytes, *, recovering: bool) -> Response:
+def _signed_in(prove: Callable[[], bytes], *, recovering: bool) -> Response:
     """A new token each time: the one before this sign-in, if any, is worth nothing after it."""
     found = services()
+    account = prove()
     before = who_or_none()
     made = new_session(account, _browser(), found.now(), found.random, recovering=recovering)
-    found.sessions.begin(made, found.now())
+    found.sessions.begin(made, found.now(), prove)
     if before is not None:
         _drop(before)
     own_session().give(made.token)

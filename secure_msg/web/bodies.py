@@ -11,6 +11,7 @@ from flask import Response, request
 from secure_msg.codec.errors import MalformedData
 from secure_msg.codec.schema import from_bytes, from_json, to_bytes
 from secure_msg.web.errors import WebProblem
+from secure_msg.web.sessions import require_still_signed_in
 
 T = TypeVar("T")
 
@@ -93,6 +94,7 @@ def _read(limit: int) -> bytes:
         raise WebProblem("malformed", "body") from None
     if len(data) > limit:
         raise WebProblem("too-large")
+    require_still_signed_in()
     return data
 
 

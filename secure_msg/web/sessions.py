@@ -124,7 +124,18 @@ def signed_in(*, recovering: bool = False) -> SignedIn:
         raise WebProblem("not-signed-in")
     if who.recovering and not recovering:
         raise WebProblem("refused", "recovering")
+    g.required = who
     return who
+
+
+def require_still_signed_in() -> None:
+    """After a body has come, which takes its time: the session may have ended meanwhile."""
+    who, token = g.get("required"), own_session().token
+    if who is None or token is None:
+        return
+    found = services()
+    if found.sessions.find(token, found.now()) != who:
+        raise WebProblem("not-signed-in")
 
 
 def who_connects(found: Services, environ: Environ) -> SignedIn | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from secure_msg.accounts.errors import NotFound
+from secure_msg.accounts.errors import NotFound, SignInFailed
 from secure_msg.accounts.records import MAX_SESSIONS, SessionFile
 from secure_msg.accounts.sessions import (
     SEEN_EVERY_MS,
@@ -44,7 +44,7 @@ def sessions(store) -> Sessions:
 
 def begin(sessions: Sessions, account: bytes, now: int = NOW) -> tuple[bytes, SignedIn]:
     made = new_session(account, "Firefox, Linux", now, os.urandom)
-    sessions.begin(made, now)
+    sessions.begin(made, now, lambda: None)
     who = sessions.find(made.token, now)
     assert who is not None
     return made.token, who
@@ -153,7 +153,7 @@ def test_an_older_copy_never_replaces_a_newer_one(store, sessions):
 def test_a_new_password_leaves_one_session_that_may_act(store, sessions):
     account = os.urandom(32)
     made = new_session(account, "", NOW, os.urandom, recovering=True)
-    sessions.begin(made, NOW)
+    sessions.begin(made, NOW, lambda: None)
     begin(sessions, account)
     who = sessions.find(made.token, NOW)
     assert who.recovering
@@ -162,3 +162,25 @@ def test_a_new_password_leaves_one_session_that_may_act(store, sessions):
     sessions.committed(account, committed.versions[0], file)
     assert sessions.find(made.token, NOW) == replace(who, recovering=False)
     assert len(sessions.listed(account, NOW)) == 1
+
+
+def test_attack_40_a_sign_in_that_a_new_password_overtakes_is_no_sign_in(store, sessions):
+    account = os.urandom(32)
+    _, owner = begin(sessions, account)
+    asked = []
+
+    def prove() -> None:
+        """The old password holds when asked first; its change commits before the sign-in does."""
+        asked.append(True)
+        if len(asked) > 1:
+            raise SignInFailed
+        put, file = sessions.only_put(owner)
+        committed = store.commit(Transaction(puts=(put,)))
+        sessions.committed(account, committed.versions[0], file)
+
+    late = new_session(account, "", NOW, os.urandom)
+    with pytest.raises(SignInFailed):
+        sessions.begin(late, NOW, prove)
+    assert len(asked) == 2
+    assert sessions.find(late.token, NOW) is None
+    assert [one.id for one in sessions.listed(account, NOW)] == [owner.session]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from secure_msg.codec.http import (
+    MAX_MARK,
     MAX_PAGE,
     SERVER_PATHS,
     EntriesPage,
@@ -83,7 +84,8 @@ class Reading:
         found = []
         for member in self._threads.members(thread) or ():
             file = self._store.private(member, mark_path(thread))
-            if file is not None:
+            # A file that stood there before the thread did is no mark.
+            if file is not None and len(file.blob) <= MAX_MARK:
                 found.append(Mark(member, file.blob))
         return Marks(tuple(found))
 

@@ -81,6 +81,12 @@ class Transact:
             self._announcer.announce(self._note(caller, planned, committed), origin)
         return self._result(committed)
 
+    def check_files(self, caller: bytes, files: tuple[PutFile, ...]) -> None:
+        """What holds for files wherever they are put. Raises FolderFull, MalformedData."""
+        puts = _puts(caller, files)
+        self._folders.check(caller, puts)
+        moved_marks(self._threads, caller, puts)
+
     def folder_changed(
         self, caller: bytes, files: tuple[PutFile, ...], versions: tuple[int, ...]
     ) -> None:

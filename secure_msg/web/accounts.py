@@ -156,6 +156,7 @@ def change_credential() -> Response:
     limits().require(rates.RENEWALS, who.account.hex())
     asked = read_record(CredentialChange, CREDENTIAL_LIMIT)
     found = services()
+    found.transact.check_files(who.account, asked.puts)
     committed = found.renewal.change(who, asked)
     found.transact.folder_changed(who.account, asked.puts, committed.versions)
     realtime().end_others(who)

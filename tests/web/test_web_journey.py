@@ -182,6 +182,22 @@ def test_read_marks_are_for_the_thread_s_members(join):
     assert alice_api.transact((), (large,)).kind == "malformed"
 
 
+def test_what_is_too_large_for_a_mark_hides_nobody_else_s(join):
+    alice_api, alice = join("mark-first")
+    bob_api, bob = join("mark-second")
+    thread = alice_api.open(bob)
+    early = PutFile(mark_path(thread), 0, b"m" * 5_000, False)
+    alice_api.transact((), (early,)).record(TransactResult)
+    alice_api.begin_conversation(alice, bob)
+    mark = PutFile(mark_path(thread), 0, b"m" * 96, False)
+    bob_api.transact((), (mark,)).record(TransactResult)
+    marks = bob_api.get(f"/api/threads/{thread.hex()}/marks").record(Marks).marks
+    assert [one.account for one in marks] == [bob.account]
+    later = PutFile(mark_path(thread), 1, b"m" * 5_000, False)
+    change = change_of(alice, alice.login_key, (later,))
+    assert alice_api.post_record("/api/credential", change).kind == "malformed"
+
+
 def change_of(person: Person, proof: bytes, puts: tuple[PutFile, ...] = ()) -> CredentialChange:
     return CredentialChange(proof, b"r" * 32, person.login_key, person.recovery_login_key, puts)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from itertools import count
 from statistics import median
 from time import perf_counter, sleep
@@ -12,7 +13,7 @@ import pytest
 from secure_msg.bootstrap import build
 from secure_msg.codec.accounts import Bundle
 from secure_msg.codec.fields import to_base64url
-from secure_msg.codec.http import TransactRequest, WireAppend
+from secure_msg.codec.http import CredentialChange, TransactRequest, WireAppend
 from secure_msg.store.files import run_here
 from secure_msg.web.limits import address_key
 from tests.support.api import Api, InProcess, OverNetwork
@@ -96,6 +97,21 @@ def test_attack_04_one_time_keys_run_out_slowly_for_one_asker(limited):
     other.register(Person("another-asker"))
     given = sum(other.send("POST", path).record(Bundle).one_time is not None for _ in range(15))
     assert given == 10
+
+
+def test_attack_33_a_folder_keeps_to_its_quota_whoever_fills_it(tmp_path):
+    values = settings_for(tmp_path / "storage", FOLDER_QUOTA_MIB="1")
+    server = build(values, offload=run_here)
+    api, person = Api(InProcess(server.web.flask)), Person("collector")
+    api.register(person)
+    full = (put("one", size=600_000), put("two", size=600_000))
+    change = CredentialChange(person.login_key, bytes(32), person.login_key, None, full)
+    for answer in (api.transact((), full), api.post_record("/api/credential", change)):
+        assert (answer.status, answer.kind, answer.json["detail"]) == (413, "too-large", "quota")
+    assert api.transact((), full[:1]).status == 200
+    again = replace(change, puts=(put("one", 1, size=600_000),))
+    assert api.post_record("/api/credential", again).status == 200
+    server.close()
 
 
 def test_transactions_are_limited_by_account(limited):

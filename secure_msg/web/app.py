@@ -56,7 +56,7 @@ def create_web(settings: Settings, services: Services, live: Realtime) -> Web:
     for quiet in (operation.health, pages.static_file):
         limits.limiter.exempt(quiet)
     io = init_realtime(app, services, live, settings.rate_factor)
-    app.wsgi_app = Gate(app.wsgi_app, services, origins)  # type: ignore[method-assign]
+    app.wsgi_app = Gate(app.wsgi_app, services, origins, live)  # type: ignore[method-assign]
     app.wsgi_app = Outer(app.wsgi_app, services.random)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

@@ -7,18 +7,20 @@ from collections.abc import Iterable
 from secure_msg.web.errors import Problem
 from secure_msg.web.origins import Origins
 from secure_msg.web.outer import Environ, StartResponse, Wsgi, note
-from secure_msg.web.realtime import WHO
+from secure_msg.web.realtime import WHO, Realtime
 from secure_msg.web.services import Services
 from secure_msg.web.sessions import who_connects
+from secure_msg.web.sockets import LINE
 
 PATH = "/socket.io"
 
 
 class Gate:
-    def __init__(self, app: Wsgi, services: Services, origins: Origins) -> None:
+    def __init__(self, app: Wsgi, services: Services, origins: Origins, live: Realtime) -> None:
         self._app = app
         self._services = services
         self._origins = origins
+        self._live = live
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
@@ -27,7 +29,9 @@ class Gate:
         note(environ, "route", PATH)
         problem = self._problem(environ)
         if problem is None:
-            return self._app(environ, start_response)
+            # Returns when the socket ends.
+            with self._live.held(environ[WHO]) as environ[LINE]:
+                return self._app(environ, start_response)
         body = problem.body()
         headers = [
             ("Content-Type", "application/problem+json"),

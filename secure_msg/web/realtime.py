@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -31,7 +32,7 @@ from secure_msg.web import limits as rates
 from secure_msg.web.errors import WebProblem, log_failure, problem_of
 from secure_msg.web.limits import limits
 from secure_msg.web.services import Services
-from secure_msg.web.sockets import FRAME_LIMIT, OneAttachment, bounded_websocket
+from secure_msg.web.sockets import FRAME_LIMIT, Line, OneAttachment, bounded_websocket
 
 LOG = logging.getLogger("secure_msg.realtime")
 
@@ -39,6 +40,8 @@ TRANSACT_LIMIT = 4 * 1024 * 1024
 MAX_SOCKETS = 20
 MAX_QUEUED = 256
 TYPING_SECONDS = 1.0
+# In which "signed-out" is sent before its socket goes.
+PARTING_SECONDS = 2.0
 EXTENSION = "secure_msg.realtime"
 WHO = "secure_msg.who"
 
@@ -55,19 +58,38 @@ class Realtime:
     def __init__(self) -> None:
         self._io: Any = None
         self._reading: Reading | None = None
+        self._lives: Callable[[SignedIn], bool] = lambda _who: True
         self._open: dict[str, _Open] = {}
         self._of: defaultdict[bytes, set[str]] = defaultdict(set)
+        self._lines: defaultdict[bytes, dict[Line, bytes]] = defaultdict(dict)
 
-    def attach(self, io: SocketIO, reading: Reading) -> None:
-        self._io, self._reading = io, reading
+    def attach(self, io: SocketIO, reading: Reading, lives: Callable[[SignedIn], bool]) -> None:
+        """`lives` says whether a session has not ended."""
+        self._io, self._reading, self._lives = io, reading, lives
 
     # Who is here.
 
-    def connected(self, sid: str, who: SignedIn) -> None:
-        """The oldest socket of an account with too many is closed."""
-        mine = self._of[who.account]
+    @contextmanager
+    def held(self, who: SignedIn) -> Iterator[Line]:
+        """A WebSocket while it is open; the oldest of an account with too many is closed.
+
+        Counted here, because one that never joins the namespace, or leaves it, stays open too.
+        """
+        mine = self._lines[who.account]
         if len(mine) >= MAX_SOCKETS:
-            self._close(next(one for one in self._open if one in mine), "")
+            oldest = next(iter(mine))
+            del mine[oldest]
+            oldest.end()
+        line = Line()
+        mine[line] = who.session
+        try:
+            yield line
+        finally:
+            mine.pop(line, None)
+            if not mine and self._lines.get(who.account) is mine:
+                del self._lines[who.account]
+
+    def connected(self, sid: str, who: SignedIn) -> None:
         self._open[sid] = _Open(who)
         self._of[who.account].add(sid)
 
@@ -97,11 +119,13 @@ class Realtime:
         for sid in tuple(self._of.get(account, ())):
             if self._open[sid].who.session == session:
                 self._close(sid, "signed-out")
+        self._hang_up(account, lambda other: other == session)
 
     def end_others(self, who: SignedIn) -> None:
         for sid in tuple(self._of.get(who.account, ())):
             if self._open[sid].who.session != who.session:
                 self._close(sid, "signed-out")
+        self._hang_up(who.account, lambda other: other != who.session)
 
     def close_all(self) -> None:
         for sid in tuple(self._open):
@@ -146,8 +170,25 @@ class Realtime:
     ) -> None:
         for account in accounts:
             for sid in tuple(self._of.get(account, ())):
-                if sid != but:
+                if sid != but and self._heard(sid):
                     self._emit(sid, event, data)
+
+    def _heard(self, sid: str) -> bool:
+        """Whether a socket may be told things; one of a session that is over is closed.
+
+        Sessions also end by their age, and when an account has too many: nobody says so here.
+        """
+        found = self._open.get(sid)
+        if found is None:
+            return False
+        try:
+            lives = self._lives(found.who)
+        except StoreError as error:
+            log_failure(error)
+            return False
+        if not lives:
+            self._close(sid, "signed-out")
+        return lives
 
     def _emit(self, sid: str, event: str, data: bytes) -> None:
         """One who does not read what is sent is closed before it fills the memory."""
@@ -167,6 +208,11 @@ class Realtime:
         self.disconnected(sid)
         if self._io is not None:
             gevent.spawn(self._disconnect, sid, event)
+
+    def _hang_up(self, account: bytes, ended: Callable[[bytes], bool]) -> None:
+        for line, session in tuple(self._lines.get(account, {}).items()):
+            if ended(session):
+                gevent.spawn_later(PARTING_SECONDS, line.end)
 
     def _disconnect(self, sid: str, event: str) -> None:
         if self._io is not None:
@@ -202,7 +248,7 @@ def init_realtime(app: Flask, found: Services, live: Realtime, factor: int) -> S
     server: Any = io.server
     engine = server.eio
     engine._async = {**engine._async, "websocket": bounded_websocket(factor)}
-    live.attach(io, found.reading)
+    live.attach(io, found.reading, lambda who: found.sessions.alive(who, found.now()))
     app.extensions[EXTENSION] = live
     _listen(io, found, live)
     return io
@@ -252,6 +298,8 @@ def _asker(found: Services, live: Realtime) -> SignedIn:
     who = live.who(_sid())
     if who is None or not found.sessions.alive(who, found.now()):
         raise WebProblem("not-signed-in")
+    if found.writable():
+        found.sessions.seen(who, found.now())
     return who
 
 

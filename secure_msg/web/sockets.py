@@ -37,6 +37,7 @@ PATIENCE = 5 * MESSAGES_A_SECOND
 # Pings and fragments are no messages, but cost as much to read.
 FRAMES_A_SECOND = 4 * MESSAGES_A_SECOND
 MAX_ATTACHMENTS = 1
+LINE = "secure_msg.line"
 
 
 class OneAttachment(Packet):
@@ -162,6 +163,13 @@ class Wire:
         return number
 
 
+class Line:
+    """One WebSocket of somebody, whether or not it speaks Socket.IO; `end` closes it."""
+
+    def __init__(self) -> None:
+        self.end: Callable[[], None] = lambda: None
+
+
 class BoundedWebSocket(SimpleWebSocketWSGI):
     """What engine.io makes for each connection; `factor` multiplies the rate."""
 
@@ -183,6 +191,9 @@ class BoundedWebSocket(SimpleWebSocketWSGI):
         frames = Rate(FRAMES_A_SECOND * self.factor, FRAMES_A_SECOND * self.factor)
         self._wire = Wire(environ["gunicorn.socket"], frames)
         self._wire.backlogged = self._backlogged
+        line = environ.get(LINE)
+        if isinstance(line, Line):
+            line.end = self._wire.shut
         # Ciphertext does not shrink, and what is not inflated cannot be a bomb.
         plain = {
             name: value

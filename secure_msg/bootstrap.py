@@ -111,7 +111,7 @@ def build_services(
             store, directory, sessions, server, is_open=settings.registration == "open"
         ),
         sign_in=SignIn(store, directory, keys.derive("fake-salt")),
-        renewal=Renewal(store, sessions),
+        renewal=Renewal(store, sessions, chains),
         chains=chains,
         prekeys=Prekeys(store, chains),
         reading=Reading(store, threads, accounts),

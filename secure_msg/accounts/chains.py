@@ -24,16 +24,35 @@ OWN_KINDS = (KIND_KEYS, KIND_PREKEY, KIND_PREKEY_BATCH)
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """Of a chain, which is served whole: hand-outs, which strangers cause, leave the owner half.
+
+    `own` counts the owner's entries and `handed` the others; `served` are bytes of the bodies that
+    everybody gets. A hundred own entries are left for new passwords.
+    """
+
+    own: int = MAX_CHAIN // 2
+    handed: int = MAX_CHAIN // 2
+    served: int = 8 * 1024 * 1024
+    passwords: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class AccountState:
-    """A view of the chain's first `size` entries, and the sequence of each kind's newest one."""
+    """A view of the chain's first `size` entries, and the sequence of each kind's newest one.
+
+    `served` counts the bytes of the bodies that are served.
+    """
 
     view: AccountView
     size: int
     newest: dict[str, int]
+    served: int
 
 
 class Chains:
-    def __init__(self, store: Store, server: bytes) -> None:
+    def __init__(self, store: Store, server: bytes, bounds: Bounds | None = None) -> None:
+        self.bounds = bounds or Bounds()
         self._store = store
         self._server = server
         self._cached: OrderedDict[bytes, AccountState] = OrderedDict()
@@ -59,16 +78,26 @@ class Chains:
         """The size at which these entries of the owner may follow. Raises StatementRefused."""
         state = self.state(account)
         view = state.view
+        more, served = 0, state.served
         for kind, body in appends:
+            more += 1
+            served += _served_size(kind, body)
             if kind not in OWN_KINDS:
                 raise StatementRefused("kind")
             try:
                 view = apply_entry(view, kind, body)
             except AccountViolation:
                 raise StatementRefused(kind) from None
-        if state.size >= MAX_CHAIN - PAGE:
+        own = state.size - len(state.view.handed) + more
+        if own > self.bounds.own - self.bounds.passwords or served > self.bounds.served:
             raise StatementRefused("full")
         return state.size
+
+    def require_room(self, account: bytes) -> None:
+        """For one more entry about the owner's password. Raises StatementRefused."""
+        state = self.state(account)
+        if state.size - len(state.view.handed) >= self.bounds.own:
+            raise StatementRefused("full")
 
     def signing_key(self, account: bytes, generation: int) -> bytes | None:
         """The public half of a generation's working key, 1984 bytes."""
@@ -105,12 +134,13 @@ class Chains:
             try:
                 if state is None:
                     view = open_account(entry.body, server=self._server, account=account)
-                    state = AccountState(view, 1, {header.kind: 0})
+                    state = AccountState(view, 1, {header.kind: 0}, len(entry.body))
                 else:
                     state = AccountState(
                         apply_entry(state.view, header.kind, entry.body),
                         state.size + 1,
                         {**state.newest, header.kind: header.sequence},
+                        state.served + _served_size(header.kind, entry.body),
                     )
             except AccountViolation as error:
                 raise Damaged(f"an account's chain breaks a rule: {error.rule}") from None
@@ -123,6 +153,10 @@ class Chains:
         self._cached.move_to_end(account)
         while len(self._cached) > MAX_CACHED:
             self._cached.popitem(last=False)
+
+
+def _served_size(kind: str, body: bytes) -> int:
+    return 0 if kind == KIND_PREKEY_BATCH else len(body)
 
 
 def _wire_entry(entry: StoredEntry) -> WireEntry:

@@ -16,7 +16,6 @@ from secure_msg.codec.accounts import (
     OneTime,
     PrekeyHanded,
 )
-from secure_msg.codec.http import MAX_CHAIN
 from secure_msg.codec.schema import from_bytes, to_bytes
 from secure_msg.ledger.merkle import inclusion_path, leaf_hash, root_of
 from secure_msg.ledger.transaction import Append, Conflict, Store, Transaction
@@ -37,7 +36,7 @@ class Prekeys:
         """
         for _ in range(MAX_TRIES):
             state = self._chains.state(account)
-            place = _next_place(state) if with_one_time else None
+            place = self._next_place(state) if with_one_time else None
             if place is None:
                 break
             body = to_bytes(PrekeyHanded(*place))
@@ -74,16 +73,16 @@ class Prekeys:
         path = inclusion_path(index, len(leaves), node)
         return OneTime(entry.statement, index, entry.keys[index], path)
 
+    def _next_place(self, state: AccountState) -> tuple[int, int] | None:
+        """The first unused key of the newest batch.
 
-def _next_place(state: AccountState) -> tuple[int, int] | None:
-    """The first unused key of the newest batch.
-
-    Older batches are not handed out: their owner may have dropped the private halves by now.
-    """
-    if not state.view.batches or state.size >= MAX_CHAIN:
+        Older batches are not handed out: their owner may have dropped the private halves by now.
+        """
+        handed = state.view.handed
+        if not state.view.batches or len(handed) >= self._chains.bounds.handed:
+            return None
+        newest = state.view.batches[-1]
+        for index in range(newest.count):
+            if (newest.batch, index) not in handed:
+                return newest.batch, index
         return None
-    newest = state.view.batches[-1]
-    for index in range(newest.count):
-        if (newest.batch, index) not in state.view.handed:
-            return newest.batch, index
-    return None

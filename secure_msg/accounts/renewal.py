@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from secure_msg.accounts.chains import Chains
 from secure_msg.accounts.credentials import login_hash, recovery_hash, stored_credential
 from secure_msg.accounts.errors import NotSignedIn, SignInFailed
 from secure_msg.accounts.placed import result_of
@@ -15,16 +16,18 @@ from secure_msg.ledger.transaction import Append, Put, Store, Transaction
 
 
 class Renewal:
-    def __init__(self, store: Store, sessions: Sessions) -> None:
+    def __init__(self, store: Store, sessions: Sessions, chains: Chains) -> None:
         self._store = store
         self._sessions = sessions
+        self._chains = chains
 
     def change(self, who: SignedIn, request: CredentialChange) -> TransactResult:
-        """Raises SignInFailed, NotSignedIn, MalformedData, Conflict.
+        """Raises SignInFailed, NotSignedIn, StatementRefused, MalformedData, Conflict.
 
         A sign-in that lands in between is a Conflict: the client sends the same request again.
         """
         check_puts(request.puts)
+        self._chains.require_room(who.account)
         stored = stored_credential(self._store, who.account)
         if stored is None:
             raise SignInFailed

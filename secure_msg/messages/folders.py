@@ -7,7 +7,8 @@ from collections import OrderedDict
 from secure_msg.ledger.transaction import Put, Store
 from secure_msg.messages.errors import FolderFull
 
-MAX_FILES = 100_000
+# The whole list is answered at once, and kept in memory.
+MAX_FILES = 20_000
 MAX_CACHED = 5_000
 
 

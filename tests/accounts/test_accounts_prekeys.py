@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from secure_msg.accounts.chains import Chains
+from secure_msg.accounts.chains import Bounds, Chains
 from secure_msg.accounts.errors import NotFound, StatementRefused
 from secure_msg.accounts.prekeys import Prekeys
+from secure_msg.codec.accounts import CredentialEvent
+from secure_msg.codec.schema import to_bytes
 from secure_msg.ledger.transaction import Append, Transaction
 from secure_msg.store.files import FileStore
 from secure_msg.store.serverkeys import open_or_create
@@ -101,3 +103,42 @@ def test_attack_06_own_statements_must_be_one_s_own_and_in_order(store, person):
         with pytest.raises(StatementRefused):
             chains.check_own(person.account, [(kind, body)])
     assert chains.check_own(person.account, [("keys", person.keys_entry(2))]) == 4
+
+
+def bounded(store, person, **more: int) -> tuple[Chains, Prekeys]:
+    chains = Chains(store, SERVER, Bounds(**{"own": 8, "handed": 3, "passwords": 2, **more}))
+    return chains, Prekeys(store, chains)
+
+
+def test_strangers_leave_the_owner_s_half_of_the_chain(store, person):
+    chains, prekeys = bounded(store, person)
+    bundles = [prekeys.bundle(person.account, with_one_time=True) for _ in range(6)]
+    assert [bundle.one_time is None for bundle in bundles] == [False] * 3 + [True] * 3
+    own = [("prekey", person.prekey(2)), ("prekey", person.prekey(3)), ("prekey", person.prekey(4))]
+    assert chains.check_own(person.account, own[:2]) == 7
+    with pytest.raises(StatementRefused, match="full"):
+        chains.check_own(person.account, own)
+
+
+def test_the_owner_s_own_entries_end_before_new_passwords_do(store, person):
+    chains, _ = bounded(store, person)
+    for number in (2, 3):
+        body = person.prekey(number)
+        chains.check_own(person.account, [("prekey", body)])
+        store.commit(Transaction(appends=(Append(person.account, "prekey", body),)))
+    with pytest.raises(StatementRefused, match="full"):
+        chains.check_own(person.account, [("prekey", person.prekey(4))])
+    for _ in range(2):
+        chains.require_room(person.account)
+        event = to_bytes(CredentialEvent("changed"))
+        store.commit(Transaction(appends=(Append(person.account, "credential", event),)))
+    with pytest.raises(StatementRefused, match="full"):
+        chains.require_room(person.account)
+
+
+def test_what_is_served_of_a_chain_is_bounded(store, person):
+    chains, _ = bounded(store, person, own=100, served=40_000)
+    with pytest.raises(StatementRefused, match="full"):
+        chains.check_own(person.account, [("keys", person.keys_entry(n)) for n in (2, 3, 4)])
+    batches = [("prekey-batch", person.batch(n, 32)) for n in (2, 3, 4)]
+    assert chains.check_own(person.account, batches) == 4

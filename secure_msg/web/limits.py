@@ -8,6 +8,9 @@ from flask import Flask, current_app, request
 from flask_limiter import Limiter
 from limits import RateLimitItem, parse
 
+from secure_msg.accounts.chains import OWN_KINDS
+from secure_msg.codec.http import TransactRequest
+from secure_msg.codec.messages import KIND_OPENED, KIND_SESSION_RESET
 from secure_msg.web.errors import WebProblem
 from secure_msg.web.sessions import who_or_none
 
@@ -20,6 +23,13 @@ BUNDLES_OF_ONE = "60 per hour"
 TRANSACTIONS = "50 per second"
 EVERYTHING = "600 per minute"
 RENEWALS = "10 per minute"
+STATEMENTS = "120 per hour"
+# In KiB: what a transaction adds to chains, which is kept for ever.
+KEPT = "131072 per hour"
+
+# Each costs a verification of two signatures, and most of them a stranger's attention.
+SIGNED = frozenset((*OWN_KINDS, KIND_OPENED, KIND_SESSION_RESET))
+OPERATION_BYTES = 256
 
 EXTENSION = "secure_msg.limits"
 
@@ -44,16 +54,26 @@ class Limits:
         count, rest = limit.split(" ", 1)
         return f"{int(count) * self._factor} {rest}"
 
-    def allows(self, limit: str, *key: str) -> bool:
-        """Count one more of `key` under `limit`."""
+    def allows(self, limit: str, *key: str, cost: int = 1) -> bool:
+        """Count `cost` more of `key` under `limit`."""
         item = self._items.setdefault(limit, parse(self.text(limit)))
-        return self.limiter.limiter.hit(item, limit, *key)
+        return self.limiter.limiter.hit(item, limit, *key, cost=cost)
 
-    def require(self, limit: str, *key: str) -> None:
+    def require(self, limit: str, *key: str, cost: int = 1) -> None:
         """Raises WebProblem slow-down."""
-        if not self.allows(limit, *key):
+        if not self.allows(limit, *key, cost=cost):
             item = self._items[limit]
             raise WebProblem("slow-down", retry_after=max(1, item.get_expiry()))
+
+    def require_transaction(self, account: bytes, asked: TransactRequest) -> None:
+        """What one account may sign and store in an hour. Raises WebProblem slow-down."""
+        key = account.hex()
+        signed = sum(wire.kind in SIGNED for wire in asked.appends)
+        if signed:
+            self.require(STATEMENTS, key, cost=signed)
+        kept = sum(len(wire.body) for wire in asked.appends)
+        kept += OPERATION_BYTES * (len(asked.appends) + len(asked.puts))
+        self.require(KEPT, key, cost=-(-kept // 1024))
 
 
 def limits() -> Limits:

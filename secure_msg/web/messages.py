@@ -61,6 +61,7 @@ def transact() -> Response:
     who = signed_in()
     limits().require(rates.TRANSACTIONS, who.account.hex())
     asked = read_record(TransactRequest, TRANSACT_LIMIT)
+    limits().require_transaction(who.account, asked)
     return answer(services().transact.run(who.account, asked, None))
 
 

@@ -269,6 +269,7 @@ def _listen(io: SocketIO, found: Services, live: Realtime) -> None:
         who = _asker(found, live)
         limits().require(rates.TRANSACTIONS, who.account.hex())
         asked = from_bytes(TransactRequest, _bytes(parts), limit=TRANSACT_LIMIT)
+        limits().require_transaction(who.account, asked)
         return b"\0" + to_bytes(found.transact.run(who.account, asked, _sid()))
 
     def sync(*_parts: object) -> bytes:

@@ -15,7 +15,8 @@ from secure_msg.codec.accounts import Bundle
 from secure_msg.codec.fields import to_base64url
 from secure_msg.codec.http import CredentialChange, TransactRequest, WireAppend
 from secure_msg.store.files import run_here
-from secure_msg.web.limits import address_key
+from secure_msg.web.errors import WebProblem
+from secure_msg.web.limits import address_key, limits
 from tests.support.api import Api, InProcess, OverNetwork
 from tests.support.people import Person, put
 from tests.support.server import ServerProcess
@@ -123,6 +124,33 @@ def test_transactions_are_limited_by_account(limited):
     ]
     assert 429 in statuses
     assert statuses[:20] == [409] * 20
+
+
+def test_signed_statements_are_limited_by_account(limited):
+    api, person = at(limited, "10.6.0.1"), Person("signs-much")
+    api.register(person)
+    wrong = tuple(WireAppend(person.account, "prekey", b"x", None) for _ in range(8))
+    kinds = [api.transact(wrong).kind for _ in range(16)]
+    assert kinds == ["statement-refused"] * 15 + ["slow-down"]
+    assert api.transact((), (put("still"),)).status == 200
+    other = at(limited, "10.6.0.1")
+    other.register(Person("signs-little"))
+    assert other.transact(wrong).kind == "not-found"
+
+
+def test_what_is_kept_for_ever_is_limited_by_account(limited):
+    api, person = at(limited, "10.7.0.1"), Person("keeps-much")
+    api.register(person)
+    body = TransactRequest(
+        tuple(WireAppend(b"t" * 32, "message", bytes(65_000), None) for _ in range(8)), ()
+    )
+    with limited.web.flask.app_context():
+        for _ in range(259):
+            limits().require_transaction(person.account, body)
+        with pytest.raises(WebProblem) as refused:
+            limits().require_transaction(person.account, body)
+        limits().require_transaction(b"o" * 32, body)
+    assert refused.value.problem.kind == "slow-down"
 
 
 def test_ipv6_addresses_of_one_network_count_as_one():

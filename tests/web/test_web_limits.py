@@ -145,7 +145,7 @@ def test_what_is_kept_for_ever_is_limited_by_account(limited):
         tuple(WireAppend(b"t" * 32, "message", bytes(65_000), None) for _ in range(8)), ()
     )
     with limited.web.flask.app_context():
-        for _ in range(259):
+        for _ in range(257):
             limits().require_transaction(person.account, body)
         with pytest.raises(WebProblem) as refused:
             limits().require_transaction(person.account, body)

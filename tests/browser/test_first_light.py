@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.person import Person
 from tests.support.server import ServerProcess
@@ -96,3 +96,29 @@ def test_messages_wait_for_whoever_is_away(chromium: Browser, tmp_path: Path) ->
         back = bob.elsewhere().sign_in().arrived().open("alice")
         back.sees("are you there", *waiting)
         assert back.texts() == ["are you there", *waiting]
+
+
+def test_a_draft_outlives_a_reload(chromium: Browser, tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "storage") as server:
+        alice = Person(chromium, server.base, "alice").register(recovery=False)
+        Person(chromium, server.base, "bob").register(recovery=False).leave()
+        alice.find("bob").composer.fill("not finished y")
+        alice.composer.press_sequentially("et")
+        alice.page.wait_for_timeout(250)
+        alice.reload().open("bob")
+        expect(alice.composer).to_have_value("not finished yet")
+
+
+def test_a_first_message_that_could_not_go_out_outlives_a_reload(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    with ServerProcess(tmp_path / "storage") as server:
+        alice = Person(chromium, server.base, "alice").register(recovery=False)
+        bob = Person(chromium, server.base, "bob").register(recovery=False)
+        alice.find("bob")
+        server.kill()
+        alice.write("can you read this")
+        alice.until(lambda: alice.texts() == ["can you read this"])
+        server.start()
+        alice.reload().open("bob").stored("can you read this")
+        bob.open("alice").sees("can you read this")

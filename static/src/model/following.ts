@@ -64,6 +64,10 @@ export class Following {
       const held = this.#held.get(toHex(item.thread));
       if (held !== undefined) held.model.noteServed(item.size, 0);
       else if (item.size > 0) await this.#hold(item);
+      if (item.size > 0) await this.#services.outbox.forgetBegun(toHex(item.thread));
+    }
+    for (const [thread, { account, name }] of this.#services.outbox.begun()) {
+      if (!this.#held.has(thread)) await this.#hold(unbegun(account, thread, name));
     }
     this.#services.changed();
   }
@@ -72,7 +76,8 @@ export class Following {
   async hold(account: string, thread: string, name: string, size: number): Promise<ConversationModel> {
     const known = this.#held.get(thread);
     if (known !== undefined) return known.model;
-    const { model } = await this.#hold({ thread: fromHex(thread), peer: fromHex(account), peerName: name, size: 0, lastTime: 0 });
+    const { model } = await this.#hold(unbegun(account, thread, name));
+    if (size === 0) await this.#services.outbox.noteBegun(thread, { account, name });
     await model.follow(size === 0 ? 0 : null);
     return model;
   }
@@ -227,6 +232,10 @@ export class Following {
     this.#forgetTimer();
     for (const { sender } of this.#held.values()) sender.stop();
   }
+}
+
+function unbegun(account: string, thread: string, name: string): ThreadItem {
+  return { thread: fromHex(thread), peer: fromHex(account), peerName: name, size: 0, lastTime: 0 };
 }
 
 /** Who is looked at comes first, then the most recent. */

@@ -20,10 +20,17 @@ export interface Unsent {
   readonly renews?: string;
 }
 
+/** With whom a conversation was opened that has no entries yet: only this browser knows of it. */
+export interface Begun {
+  readonly account: string;
+  readonly name: string;
+}
+
 type Store = Pick<Device, 'text' | 'texts' | 'saveText' | 'removeText'>;
 
 const UNSENT = 'unsent/';
 const DRAFT = 'draft/';
+const BEGUN = 'begun/';
 const CHANNEL = 'secure-msg/outbox';
 
 /** Ordered by time of writing; changes are durable before the call returns. */
@@ -32,7 +39,9 @@ export class Outbox {
   readonly #localKey: CryptoKey;
   readonly #unsent = new Map<string, Unsent>();
   readonly #drafts = new Map<string, string>();
-  readonly #draftTimers = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #begun = new Map<string, Begun>();
+  readonly #savedDrafts = new Map<string, string>();
+  #draftSaved: Promise<void> = Promise.resolve();
   readonly #tabs = new BroadcastChannel(CHANNEL);
   #lastWritten = 0;
   #closed = false;
@@ -53,6 +62,9 @@ export class Outbox {
       const unsent = JSON.parse(text) as Unsent;
       this.#unsent.set(unsent.id, unsent);
       this.#lastWritten = Math.max(this.#lastWritten, unsent.written);
+    }
+    for (const [thread, text] of await this.#device.texts(this.#localKey, BEGUN)) {
+      this.#begun.set(thread, JSON.parse(text) as Begun);
     }
     for (const [thread, text] of await this.#device.texts(this.#localKey, DRAFT)) {
       if (!this.#drafts.has(thread)) this.#drafts.set(thread, text);
@@ -114,27 +126,42 @@ export class Outbox {
     return this.#drafts.get(thread) ?? '';
   }
 
-  /** Kept at once in memory, and in the browser's store when typing pauses. */
+  /** Kept at once in memory, and as soon as can be in the browser's store. */
   setDraft(thread: string, text: string): void {
     if (text === '') this.#drafts.delete(thread);
     else this.#drafts.set(thread, text);
-    clearTimeout(this.#draftTimers.get(thread));
-    this.#draftTimers.set(thread, setTimeout(() => void this.#saveDraft(thread), 300));
+    const save = (): Promise<void> => this.#saveDraft(thread);
+    this.#draftSaved = this.#draftSaved.then(save, save);
   }
 
+  async noteBegun(thread: string, person: Begun): Promise<void> {
+    this.#begun.set(thread, person);
+    await this.#device.saveText(this.#localKey, BEGUN + thread, JSON.stringify(person));
+  }
+
+  /** The server has it now. */
+  async forgetBegun(thread: string): Promise<void> {
+    if (this.#begun.delete(thread)) await this.#device.removeText(BEGUN + thread);
+  }
+
+  /** Those in which something waits, by thread. */
+  begun(): readonly (readonly [thread: string, person: Begun])[] {
+    return [...this.#begun].filter(([thread]) => this.draft(thread) !== '' || this.of(thread).length > 0);
+  }
+
+  /** The newest text: one that was overtaken while it waited is not written any more. */
   async #saveDraft(thread: string): Promise<void> {
-    this.#draftTimers.delete(thread);
     const text = this.draft(thread);
+    if (this.#savedDrafts.get(thread) === text) return;
     if (text === '') await this.#device.removeText(DRAFT + thread);
     else await this.#device.saveText(this.#localKey, DRAFT + thread, text);
+    this.#savedDrafts.set(thread, text);
   }
 
-  /** Leaves no timer behind; what it would have saved is saved now. */
+  /** Everything is saved once this resolves. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#tabs.close();
-    const waiting = [...this.#draftTimers.keys()];
-    for (const timer of this.#draftTimers.values()) clearTimeout(timer);
-    await Promise.all(waiting.map((thread) => this.#saveDraft(thread)));
+    await this.#draftSaved;
   }
 }

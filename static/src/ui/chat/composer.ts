@@ -9,7 +9,7 @@ import { View } from '../view.ts';
 /** Content ["text", …] of docs/spec/e2ee.md section 4, in bytes of UTF-8. */
 const LIMIT = 32_768;
 const COUNT_FROM = LIMIT - 2_048;
-const DRAFT_DELAY_MS = 400;
+const DRAFT_DELAY_MS = 100;
 const TYPING_EVERY_MS = 3_000;
 
 /** Where a message is written. Enter sends, Shift and Enter begins a line; with a finger's keyboard Enter begins a line. */

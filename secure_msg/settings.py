@@ -120,8 +120,8 @@ SETTINGS: tuple[Setting, ...] = (
         "addresses",
         "",
         "The addresses that browsers use, joined by commas. When "
-        "empty, the address that a request names itself (safe on one's own machine and behind "
-        "a proxy that checks the Host header).",
+        "empty, localhost and numeric addresses, and behind trusted proxies the address that a "
+        "request names itself (safe when they check the Host header).",
         _public_urls,
     ),
     Setting(

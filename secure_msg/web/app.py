@@ -47,7 +47,7 @@ def create_web(settings: Settings, services: Services, live: Realtime) -> Web:
     app.extensions[EXTENSION] = services
     app.extensions[accounts.TICKETS] = Tickets(hmac_sha256(services.cookie_key, b"tickets"))
     app.extensions[pages.EXTENSION] = Assets(ROOT / "static")
-    origins = Origins(settings.public_url)
+    origins = Origins(settings.public_url, any_name=settings.trusted_proxies > 0)
     init_errors(app)
     limits = Limits(app, settings.rate_factor)
     init_sessions(app, services, origins)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
 from secure_msg.web.outer import Environ
 
 
 class Origins:
-    """`public` are the addresses that browsers use; when empty, the one that a request names."""
+    """`public` are the addresses that browsers use; when empty, the one that a request names.
 
-    def __init__(self, public: tuple[str, ...]) -> None:
+    A name in it is believed when proxies, which know their names, are trusted. Else anybody's name
+    could lead here (DNS rebinding), and only numbers and localhost lead to nobody else's page.
+    """
+
+    def __init__(self, public: tuple[str, ...], *, any_name: bool) -> None:
         self._public = frozenset(public)
+        self._any_name = any_name
 
     def ours(self, environ: Environ) -> bool:
         """For what changes something: the request says that it comes from our own page."""
@@ -32,7 +40,20 @@ class Origins:
         if self._public:
             return self._public
         host = str(environ.get("HTTP_HOST", "")).lower()
+        if not self._any_name and not _nobody_else_s(host):
+            return frozenset()
         return frozenset({f"{environ['wsgi.url_scheme']}://{host}"})
+
+
+def _nobody_else_s(host: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        if name == "localhost" or name.endswith(".localhost"):
+            return True
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _origin(environ: Environ) -> str | None:

@@ -61,12 +61,12 @@ class CookieSessions(SessionInterface):
         self._cookie_key = cookie_key
 
     def open_session(self, app: Flask, request: Request) -> CookieSession:
-        return CookieSession(read_token(request.cookies.get(COOKIE)), self._cookie_key)
+        return CookieSession(_token_of(request), self._cookie_key)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if isinstance(session, CookieSession) and session.given and session.token is not None:
             response.set_cookie(
-                COOKIE,
+                _cookie_name(request),
                 to_base64url(session.token),
                 max_age=COOKIE_SECONDS,
                 secure=request.is_secure,
@@ -84,6 +84,15 @@ class User(UserMixin):
 
     def get_id(self) -> str:
         return self.who.account.hex()
+
+
+def _cookie_name(request: Request) -> str:
+    """On https one that no neighbouring host can set in our place (RFC 6265bis section 4.1.3)."""
+    return f"__Host-{COOKIE}" if request.is_secure else COOKIE
+
+
+def _token_of(request: Request) -> bytes | None:
+    return read_token(request.cookies.get(_cookie_name(request)))
 
 
 def read_token(cookie: str | None) -> bytes | None:
@@ -140,7 +149,7 @@ def require_still_signed_in() -> None:
 
 def who_connects(found: Services, environ: Environ) -> SignedIn | None:
     """Who a socket's request belongs to, outside of any route."""
-    token = read_token(Request(environ).cookies.get(COOKIE))
+    token = _token_of(Request(environ))
     return None if token is None else found.sessions.find(token, found.now())
 
 
@@ -149,6 +158,8 @@ def init_sessions(app: Flask, found: Services, origins: Origins) -> None:
     app.config.update(
         SECRET_KEY=hmac_sha256(found.cookie_key, b"signer").hex(),
         SESSION_PROTECTION=None,
+        # No cookie can have this name: Flask-Login would take such a one for ours, and stop there.
+        REMEMBER_COOKIE_NAME=";",
         WTF_CSRF_CHECK_DEFAULT=False,
         WTF_CSRF_HEADERS=["X-CSRF-Token"],
         WTF_CSRF_TIME_LIMIT=None,

@@ -130,6 +130,7 @@ def test_https_behind_a_proxy_makes_cookies_secure_and_pins_https(tmp_path):
     api = Api(InProcess(server.web.flask))
     answer = api.get("/api/session", headers={"X-Forwarded-Proto": "https"})
     assert "Secure" in answer.headers["set-cookie"]
+    assert answer.headers["set-cookie"].startswith("__Host-sm_session=")
     assert answer.headers["strict-transport-security"].startswith("max-age=")
     server.close()
     plain = build(settings_for(tmp_path / "plain"), offload=run_here)
@@ -148,6 +149,28 @@ def test_cookies_are_for_our_own_requests_alone(api):
     for part in ("HttpOnly", "SameSite=Lax", "Path=/"):
         assert part in cookie
     assert "Domain" not in cookie
+
+
+def test_attack_40_on_https_a_neighbour_s_cookie_is_not_ours(tmp_path):
+    server = build(settings_for(tmp_path / "storage", TRUSTED_PROXIES="1"), offload=run_here)
+    api, person = Api(InProcess(server.web.flask)), Person("tossed-cookie")
+    api.register(person)
+    token = api.transport.cookie()
+    for name, known in (("sm_session", False), ("__Host-sm_session", True)):
+        headers = {"X-Forwarded-Proto": "https", "Cookie": f"{name}={token}"}
+        fresh = Api(InProcess(server.web.flask))
+        assert fresh.get("/api/session", headers=headers).json["signed_in"] is known
+    server.close()
+
+
+def test_another_application_s_cookies_do_not_sign_anybody_out(api):
+    mine = Api(OverNetwork(api.transport.origin))
+    mine.register(Person("shares-localhost"))
+    cookies = f"sm_session={mine.transport.cookie()}; remember_token=theirs; session=theirs"
+    answer = Api(OverNetwork(mine.transport.origin)).get(
+        "/api/session", headers={"Cookie": cookies}
+    )
+    assert answer.json["signed_in"]
 
 
 def test_assets_are_served_by_their_hash_and_kept(tmp_path):

@@ -158,7 +158,7 @@ def test_attack_40_on_https_a_neighbour_s_cookie_is_not_ours(tmp_path):
     token = api.transport.cookie()
     for name, known in (("sm_session", False), ("__Host-sm_session", True)):
         headers = {"X-Forwarded-Proto": "https", "Cookie": f"{name}={token}"}
-        fresh = Api(InProcess(server.web.flask))
+        fresh = server.web.flask.test_client(use_cookies=False)
         assert fresh.get("/api/session", headers=headers).json["signed_in"] is known
     server.close()
 

@@ -15,7 +15,7 @@ from secure_msg.web import accounts, messages, operation, pages
 from secure_msg.web.assets import Assets
 from secure_msg.web.errors import init_errors
 from secure_msg.web.gate import Gate
-from secure_msg.web.limits import Limits
+from secure_msg.web.limits import CONNECTIONS_OF_ONE, Limits
 from secure_msg.web.origins import Origins
 from secure_msg.web.outer import Outer, Wsgi
 from secure_msg.web.realtime import Realtime, init_realtime
@@ -41,6 +41,7 @@ def create_web(settings: Settings, services: Services, live: Realtime) -> Web:
     app = Flask("secure_msg", template_folder=str(ROOT / "templates"), static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.config["MAX_FORM_MEMORY_SIZE"] = 0
+    app.config[CONNECTIONS_OF_ONE] = _connections_of_one(settings)
     app.url_map.strict_slashes = True
     app.url_map.redirect_defaults = False
     app.url_map.merge_slashes = False
@@ -62,3 +63,8 @@ def create_web(settings: Settings, services: Services, live: Realtime) -> Web:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     return Web(app, app, io, live)
+
+
+def _connections_of_one(settings: Settings) -> int:
+    """How many one address may have; 0: any number, because all come from the proxies."""
+    return 0 if settings.trusted_proxies else max(16, settings.max_connections // 4)

@@ -32,6 +32,8 @@ SIGNED = frozenset((*OWN_KINDS, KIND_OPENED, KIND_SESSION_RESET))
 OPERATION_BYTES = 256
 
 EXTENSION = "secure_msg.limits"
+# Of the application's configuration: how many connections one address may have.
+CONNECTIONS_OF_ONE = "SECURE_MSG_CONNECTIONS_OF_ONE"
 
 
 class Limits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +19,7 @@ from gunicorn.http.errors import (  # type: ignore[import-untyped]
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
 
 from secure_msg.web.errors import Problem, log_failure
+from secure_msg.web.limits import CONNECTIONS_OF_ONE, address_key
 from secure_msg.web.outer import secured
 from secure_msg.web.realtime import EXTENSION, Realtime
 
@@ -25,6 +27,25 @@ SEND_SECONDS = 5.0
 
 
 class Worker(GeventWorker):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._open_of: Counter[str] = Counter()
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """One connection, unless its address has too many: idle ones would shut out the others."""
+        address = address_key(addr[0])
+        most = self.wsgi.config[CONNECTIONS_OF_ONE]
+        if most and self._open_of[address] >= most:
+            client.close()
+            return
+        self._open_of[address] += 1
+        try:
+            super().handle(listener, client, addr)
+        finally:
+            self._open_of[address] -= 1
+            if not self._open_of[address]:
+                del self._open_of[address]
+
     def handle_exit(self, sig: Any, frame: Any) -> None:
         """SIGTERM: open sockets would keep the worker until its grace ends, so they end now."""
         super().handle_exit(sig, frame)
@@ -49,6 +70,8 @@ class QuietLogger(Logger):  # type: ignore[misc]
         self.error_log = logging.getLogger("gunicorn.error")
         self.error_log.handlers[:] = []
         self.error_log.propagate = True
+        # On its debug level it would repeat the paths, and ids in them, that are asked for.
+        self.error_log.setLevel(max(logging.INFO, logging.getLogger().level))
         self.access_log = logging.getLogger("gunicorn.access")
         self.access_log.disabled = True
 

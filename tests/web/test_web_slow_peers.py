@@ -177,6 +177,23 @@ def test_attack_42_a_flood_of_messages_waits_and_then_ends(tmp_path):
             assert ends(tcp, 60)
 
 
+def test_attack_42_one_address_cannot_take_all_connections(tmp_path):
+    settings = {"MAX_CONNECTIONS": "64"}
+    with ServerProcess(tmp_path / "storage", settings) as server, ExitStack() as stack:
+        port = int(server.base.rpartition(":")[2])
+        idle = []
+        for _ in range(80):
+            tcp = socket.create_connection(("127.0.0.1", port), 20, ("127.0.0.9", 0))
+            idle.append(stack.enter_context(tcp))
+        began = time.monotonic()
+        honest = stack.enter_context(socket.create_connection(("127.0.0.1", port), 20))
+        honest.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert honest.recv(4_096).startswith(b"HTTP/1.1 200")
+        assert time.monotonic() - began < 5
+        assert ends(idle[-1], 2)
+        assert not ends(idle[0], 0.5)
+
+
 @pytest.mark.parametrize(
     "junk",
     [

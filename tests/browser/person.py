@@ -154,7 +154,8 @@ class Person:
         return [(text, state) for text, state in found]
 
     def untroubled(self) -> None:
-        assert self.troubles == []
+        if self.troubles:
+            raise AssertionError(f"{self.name}: {self.troubles}")
 
     def leave(self) -> None:
         self.context.close()

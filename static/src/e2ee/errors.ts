@@ -45,6 +45,9 @@ export class AuthenticationFailed extends ProtocolError {
 /** Authentic, but it was read before; nothing changed. */
 export class Replayed extends AuthenticationFailed {}
 
+/** A private file of a vault epoch whose key is not here: another tab or browser may just have begun it. */
+export class UnknownEpoch extends AuthenticationFailed {}
+
 /** A message begins a turn whose opening entry has not been seen. */
 export class NeedsOpening extends ProtocolError {
   constructor(readonly opening: Uint8Array) {

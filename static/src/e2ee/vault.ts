@@ -10,7 +10,7 @@ import { sha256 } from '../crypto/hash.ts';
 import type { RandomBytes } from '../crypto/random.ts';
 import { type AesKeyUsage, deriveAesKey, hkdfBaseKey } from '../crypto/vaultkey.ts';
 import { hmacBaseKey, hmacWith, openOnce, sealOnce, unwrapHkdfKey, unwrapHmacKey } from '../crypto/vaultwrap.ts';
-import { AuthenticationFailed, Misuse, ServerViolation, fromPeer } from './errors.ts';
+import { AuthenticationFailed, Misuse, ServerViolation, UnknownEpoch, fromPeer } from './errors.ts';
 import { ACCOUNT_LABELS } from './vaultfiles.ts';
 
 const KEY_SIZE = 32;
@@ -247,10 +247,10 @@ async function isAccountFile(vault: Vault, path: Uint8Array): Promise<boolean> {
   return false;
 }
 
-/** The HKDF key of an epoch. Throws AuthenticationFailed for one that the vault does not have. */
+/** The HKDF key of an epoch. Throws UnknownEpoch for one that the vault does not have. */
 export function vaultKeyOf(vault: Vault, epoch: number): CryptoKey {
   const key = vault.keys.get(epoch);
-  if (key === undefined) throw new AuthenticationFailed('private file: of an unknown epoch');
+  if (key === undefined) throw new UnknownEpoch('private file: of an unknown epoch');
   return key;
 }
 

@@ -2,7 +2,7 @@
 
 import { CodecError } from '../codec/errors.ts';
 import { CryptoError } from '../crypto/errors.ts';
-import { Misuse, ProtocolError, RolledBack } from '../e2ee/errors.ts';
+import { Misuse, ProtocolError, RolledBack, UnknownEpoch } from '../e2ee/errors.ts';
 import { LedgerError } from '../ledger/errors.ts';
 import { BadAnswer, RequestRefused, Unreachable } from '../net/errors.ts';
 import { AppError, type AppErrorKind, type SendBlock } from './api.ts';
@@ -57,7 +57,7 @@ export type Trouble = SendBlock | 'transient' | 'bug';
 export function troubleOf(error: unknown): Trouble {
   if (error instanceof RolledBack) return 'folder-rolled-back';
   if (error instanceof RootChanged) return 'peer-root-changed';
-  if (error instanceof Unreachable || error instanceof RequestRefused) return 'transient';
+  if (error instanceof Unreachable || error instanceof RequestRefused || error instanceof UnknownEpoch) return 'transient';
   if (error instanceof Misuse) return 'bug';
   return CHECKED.some((Kind) => error instanceof Kind) ? 'server-misbehaved' : 'bug';
 }

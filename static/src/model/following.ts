@@ -5,8 +5,9 @@
 
 import { equalBytes, fromHex, toHex } from '../crypto/bytes.ts';
 import { markPath, sessionLabel } from '../e2ee/vaultfiles.ts';
-import { RequestRefused, Unreachable } from '../net/errors.ts';
+import { RequestRefused } from '../net/errors.ts';
 import { type EntriesPage, type MarkAnnounced, type PrivateItem, type ThreadItem, ThreadList, type TypingAnnounced } from '../net/records.ts';
+import { troubleOf } from './apperrors.ts';
 import { ConversationModel } from './conversation.ts';
 import { Sender } from './sending.ts';
 import type { Services } from './services.ts';
@@ -131,12 +132,16 @@ export class Following {
 
   #noteFailure(error: unknown): void {
     if (error instanceof RequestRefused && error.kind === 'not-signed-in') this.#events.ended();
-    else if (error instanceof Unreachable) this.refreshSoon(null);
-    else if (error instanceof RequestRefused) this.refreshSoon(error.retryAfter);
     else {
-      reportError(error);
-      this.refreshSoon(null);
+      if (troubleOf(error) !== 'transient') this.troubled(error);
+      this.refreshSoon(error instanceof RequestRefused ? error.retryAfter : null);
     }
+  }
+
+  /** What all conversations share is not what it was: every one of them says so, and sends nothing. */
+  troubled(error: unknown): void {
+    if (troubleOf(error) === 'bug') reportError(error);
+    else for (const { model } of this.#held.values()) model.noteTrouble(error);
   }
 
   async #onePass(): Promise<void> {

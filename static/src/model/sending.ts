@@ -10,10 +10,11 @@ import { Misuse, PeerViolation } from '../e2ee/errors.ts';
 import { type SendContext, type Sent, askReset, needsBundle, send } from '../e2ee/send.ts';
 import { archiveStep } from '../e2ee/state.ts';
 import { type ChainHeader, readHeader } from '../ledger/chain.ts';
-import { RequestRefused, Unreachable } from '../net/errors.ts';
+import { RequestRefused } from '../net/errors.ts';
 import type { TransactResult } from '../net/records.ts';
 import type { AppErrorKind, SendBlock } from './api.ts';
-import { ConversationModel } from './conversation.ts';
+import { troubleOf } from './apperrors.ts';
+import type { ConversationModel } from './conversation.ts';
 import { isConflict } from './files.ts';
 import type { Unsent } from './outbox.ts';
 import { ServerMisbehaved } from './server.ts';
@@ -116,9 +117,9 @@ export class Sender {
   }
 
   async #judge(error: unknown): Promise<Outcome> {
-    if (error instanceof Unreachable) return 'later';
     if (isConflict(error)) return this.#reload();
     if (error instanceof RequestRefused) return refusedOutcome(error);
+    if (troubleOf(error) === 'transient') return 'later';
     if (error instanceof PeerViolation) return { failed: 'peer-violation' };
     // So many own messages have no place yet that no more can be added.
     if (error instanceof Misuse) return { wait: 500 };

@@ -5,10 +5,11 @@ import { systemRandom } from '../crypto/random.ts';
 import type { LocalIdentity } from '../e2ee/identity.ts';
 import { LABEL_SETTINGS, Settings } from '../e2ee/vaultfiles.ts';
 import { type Http, field } from '../net/http.ts';
-import { RequestRefused, Unreachable } from '../net/errors.ts';
+import { RequestRefused } from '../net/errors.ts';
 import { Realtime } from '../net/realtime.ts';
 import type { PrivateItem } from '../net/records.ts';
 import { AppError, type Connection, type Preferences } from './api.ts';
+import { troubleOf } from './apperrors.ts';
 import { AddressBook } from './contacts.ts';
 import type { Device } from './device.ts';
 import type { OpenAccount } from './enrol.ts';
@@ -226,8 +227,8 @@ export class SignedIn implements Services {
     } catch (error) {
       if (this.#stopped) return;
       if (error instanceof RequestRefused && error.kind === 'not-signed-in') this.#end();
-      else if (error instanceof Unreachable || error instanceof RequestRefused) this.lagging(null);
-      else reportError(error);
+      else if (troubleOf(error) === 'transient') this.lagging(null);
+      else this.following.troubled(error);
     }
   }
 

@@ -15,7 +15,7 @@ from secure_msg.web import accounts, messages, operation, pages
 from secure_msg.web.assets import Assets
 from secure_msg.web.errors import init_errors
 from secure_msg.web.gate import Gate
-from secure_msg.web.limits import CONNECTIONS_OF_ONE, Limits
+from secure_msg.web.limits import BODY_LIMIT, CONNECTIONS_OF_ONE, Limits
 from secure_msg.web.origins import Origins
 from secure_msg.web.outer import Outer, Wsgi
 from secure_msg.web.realtime import Realtime, init_realtime
@@ -24,7 +24,6 @@ from secure_msg.web.sessions import init_sessions
 from secure_msg.web.tickets import Tickets
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-BODY_LIMIT = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ KEPT = "131072 per hour"
 SIGNED = frozenset((*OWN_KINDS, KIND_OPENED, KIND_SESSION_RESET))
 OPERATION_BYTES = 256
 
+BODY_LIMIT = 8 * 1024 * 1024
+
 EXTENSION = "secure_msg.limits"
 # Of the application's configuration: how many connections one address may have.
 CONNECTIONS_OF_ONE = "SECURE_MSG_CONNECTIONS_OF_ONE"

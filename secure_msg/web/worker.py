@@ -9,6 +9,7 @@ from typing import Any
 
 import gevent
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+from gunicorn.http.body import ChunkedReader, LengthReader  # type: ignore[import-untyped]
 from gunicorn.http.errors import (  # type: ignore[import-untyped]
     InvalidResponseHeader,
     InvalidResponseHeaderName,
@@ -19,11 +20,19 @@ from gunicorn.http.errors import (  # type: ignore[import-untyped]
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
 
 from secure_msg.web.errors import Problem, log_failure
-from secure_msg.web.limits import CONNECTIONS_OF_ONE, address_key
+from secure_msg.web.limits import BODY_LIMIT, CONNECTIONS_OF_ONE, address_key
 from secure_msg.web.outer import secured
 from secure_msg.web.realtime import EXTENSION, Realtime
 
 SEND_SECONDS = 5.0
+
+
+class UnknownLength(Exception):
+    """A body in chunks, which cost far more to read than to send."""
+
+
+class TooLong(Exception):
+    """A body that no route reads, and that would have to be read to its end all the same."""
 
 
 class Worker(GeventWorker):  # type: ignore[misc]
@@ -45,6 +54,16 @@ class Worker(GeventWorker):  # type: ignore[misc]
             self._open_of[address] -= 1
             if not self._open_of[address]:
                 del self._open_of[address]
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
+        """One of possibly many that wait in this connection: others have their turn in between."""
+        reader = req.body.reader
+        if isinstance(reader, ChunkedReader):
+            raise UnknownLength
+        if isinstance(reader, LengthReader) and reader.length > BODY_LIMIT:
+            raise TooLong
+        gevent.sleep(0)
+        super().handle_request(listener_name, req, sock, addr)
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
         """SIGTERM: open sockets would keep the worker until its grace ends, so they end now."""
@@ -98,6 +117,10 @@ def _problem(error: BaseException) -> tuple[Problem, HTTPStatus]:
         return Problem("malformed", "line"), HTTPStatus.REQUEST_URI_TOO_LONG
     if isinstance(error, LimitRequestHeaders):
         return Problem("malformed", "headers"), HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    if isinstance(error, UnknownLength):
+        return Problem("malformed", "length"), HTTPStatus.LENGTH_REQUIRED
+    if isinstance(error, TooLong):
+        return Problem("too-large"), HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     own_fault = isinstance(error, InvalidResponseHeader | InvalidResponseHeaderName)
     if isinstance(error, ParseException) and not own_fault:
         return Problem("malformed"), HTTPStatus.BAD_REQUEST

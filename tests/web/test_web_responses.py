@@ -107,6 +107,8 @@ def test_a_fault_says_nothing_of_itself(tmp_path, caplog):
         (b"GET /" + b"a" * 5_000 + b" HTTP/1.1\r\n\r\n", b"414"),
         (b"GET / HTTP/1.1\r\nX: " + b"a" * 9_000 + b"\r\n\r\n", b"431"),
         (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 100 + b"\r\n", b"431"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"411"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 8388609\r\n\r\n", b"413"),
         (
             b"POST /api/sign-in HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
             b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",

@@ -177,6 +177,45 @@ def test_attack_42_a_flood_of_messages_waits_and_then_ends(tmp_path):
             assert ends(tcp, 60)
 
 
+@pytest.mark.parametrize(
+    ("head", "rest"),
+    [
+        (b"", b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n"),
+        (b"", b"POST /api/sign-in HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999999999\r\n\r\n", b"aaaaaaaa"),
+    ],
+    ids=["requests", "refused", "chunks", "a long body"],
+)
+def test_attack_42_one_connection_that_never_pauses_holds_up_nobody(process, honest, head, rest):
+    over = threading.Event()
+    with tcp_to(process) as tcp:
+        tcp.sendall(head)
+
+        def write() -> None:
+            with suppress(OSError):
+                while not over.is_set():
+                    tcp.sendall(rest * 2_000)
+
+        def read() -> None:
+            with suppress(OSError):
+                while tcp.recv(65_536):
+                    pass
+
+        threads = [threading.Thread(target=act) for act in (write, read)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(5):
+                still_serves(honest)
+        finally:
+            over.set()
+            with suppress(OSError):
+                tcp.shutdown(socket.SHUT_RDWR)
+            for thread in threads:
+                thread.join()
+
+
 def test_attack_42_one_address_cannot_take_all_connections(tmp_path):
     settings = {"MAX_CONNECTIONS": "64"}
     with ServerProcess(tmp_path / "storage", settings) as server, ExitStack() as stack:

@@ -173,9 +173,11 @@ def private_files(person: Person) -> dict[str, int]:
     return {item.path.hex(): item.version for item in listed.files if item.size > 0}
 
 
-def send_many(person: Person, texts: list[str]) -> str:
-    """As the composer does, without waiting for the page to draw each; the thread in hex."""
+def send_many(person: Person, to: Person, texts: list[str]) -> str:
+    """As the composer does, with no page that draws each of them; the thread in hex."""
     thread = person.page.evaluate("location.hash.split('/')[2]")
+    for who in (person, to):
+        who.page.evaluate("location.hash = '#/'")
     person.page.evaluate(
         """async ([thread, texts]) => {
           const { app } = document.querySelector('secure-msg');
@@ -183,7 +185,8 @@ def send_many(person: Person, texts: list[str]) -> str:
         }""",
         [thread, texts],
     )
-    person.stored(*texts[-3:])
+    last = to.page.get_by_role("navigation", name="Conversations").get_by_text(texts[-1])
+    expect(last).to_be_visible(timeout=LONG)
     assert isinstance(thread, str)
     return thread
 
@@ -204,8 +207,9 @@ def test_a_long_history_is_read_page_by_page(chromium: Browser, server: ServerPr
     alice, bob = two(chromium, server)
     files = private_files(alice)
     texts = [f"number {number}" for number in range(262)]
-    thread = send_many(alice, texts)
-    bob.sees(texts[-1])
+    thread = send_many(alice, bob, texts)
+    alice.open(bob.name).stored(texts[-1])
+    bob.open(alice.name).sees(texts[-1])
     # The archive's first segment has come: 192 keys have left the session file.
     mark = sha256(b"securemsg/file/mark/1" + bytes.fromhex(thread)).hex()
     assert len({*private_files(alice)} - {*files, mark}) == 1

@@ -110,7 +110,10 @@ def register() -> Response:
     asked = read_record(Registration, REGISTRATION_LIMIT)
     ticket = _tickets().read(asked.ticket)
     session = new_session(ticket.account, _browser(), found.now(), found.random)
+    before = who_or_none()
     committed = found.registrations.finish(ticket, asked, session)
+    if before is not None:
+        _drop(before)
     own_session().give(session.token)
     return answer(RegistrationResult(ticket.account, csrf_token(), committed), 201)
 
@@ -267,7 +270,7 @@ def _signed_in(prove: Callable[[], bytes], *, recovering: bool) -> Response:
 
 
 def _drop(before: SignedIn) -> None:
-    """Who signs in again in the same browser leaves the session before."""
+    """Who signs in or registers in the same browser leaves the session before."""
     try:
         services().sessions.end(before.account, before.session)
     except NotFound:

@@ -261,6 +261,15 @@ def test_sessions_are_listed_and_ended(join, browser):
     assert api.get("/api/threads").status == 200
 
 
+def test_registering_leaves_the_session_before(join, browser):
+    api, _ = join("first-of-two")
+    before = api.transport.cookie()
+    api.register(Person("second-of-two"))
+    left = browser()
+    left.transport.set_cookie(before)
+    assert not left.session()["signed_in"]
+
+
 def test_signing_in_again_leaves_the_session_before(join):
     api, person = join("again-and-again")
     for _ in range(3):

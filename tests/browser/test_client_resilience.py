@@ -371,35 +371,32 @@ def test_attack_11_an_older_session_file_is_noticed(
 ) -> None:
     alice, bob = two(chromium, server)
     old: dict[str, bytes] = {}
-    served: list[str] = []
 
-    def keep_or_serve(route: Route) -> None:
-        url = route.request.url
-        if url in served:
-            route.fulfill(body=old[url], headers={"Content-Type": "application/cbor"})
-            return
+    def record(route: Route) -> None:
         answer = route.fetch()
         if answer.ok:
-            old.setdefault(url, answer.body())
+            old[route.request.url] = answer.body()
         route.fulfill(response=answer)
 
     pattern = re.compile(r"/api/private/[0-9a-f]{64}")
     alice.page.wait_for_timeout(5_500)
-    alice.page.route(pattern, keep_or_serve)
+    alice.page.route(pattern, record)
     alice.reload().open(bob.name).sees("welcome")
-    alice.page.wait_for_timeout(1_000)
     before = private_files(alice)
+    alice.page.unroute(pattern)
     alice.write("after the copy").stored("after the copy")
     after = private_files(alice)
     changed = [path for path, version in after.items() if before.get(path) != version]
-    served += [url for url in old if url.rpartition("/")[2] in changed]
-    assert len(served) == 1
+    session = next(url for url in old if url.rpartition("/")[2] in changed)
+
+    def serve_old(route: Route) -> None:
+        route.fulfill(body=old[session], headers={"Content-Type": "application/cbor"})
 
     for who in (alice, alice.elsewhere()):
+        who.context.route(re.compile(re.escape(session.rpartition("/")[2])), serve_old)
         if who is alice:
             who.reload().open(bob.name)
         else:
-            who.page.route(pattern, keep_or_serve)
             who.sign_in().arrived().open(bob.name)
         banner = who.page.get_by_text("The server returned an older copy of your data")
         expect(banner).to_be_visible(timeout=LONG)

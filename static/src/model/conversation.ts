@@ -45,8 +45,6 @@ export class ConversationModel {
   lastTime: number | null;
   #started = false;
   #behind = true;
-  /** The server said that there is nothing yet. */
-  #empty = false;
   #received = 0;
   #saveTimer: ReturnType<typeof setTimeout> | null = null;
   #closed = false;
@@ -105,14 +103,7 @@ export class ConversationModel {
 
   /** The list, or a version that was announced, says how far things are. */
   noteServed(size: number, version: number): void {
-    if (size > 0) this.#empty = false;
     if (size > this.file.state.chain.size || version > this.file.version) this.#behind = true;
-  }
-
-  /** A conversation that was never written in: there is nothing to ask for before somebody does. */
-  begin(): Promise<void> {
-    this.#empty = true;
-    return this.follow(0);
   }
 
   /** Brings the conversation to the served head; the first time, loads what is stored. `version`: the session file's, 0 if there is none. */
@@ -142,7 +133,6 @@ export class ConversationModel {
   /** An announcement: just the next entries, or a sign that some were missed. */
   announced(page: EntriesPage): Promise<void> {
     return this.#guarded(async () => {
-      this.#empty = false;
       if (!this.#started) return this.#start(false);
       const { size } = this.file.state.chain;
       if (page.start + page.entries.length <= size) return;
@@ -166,14 +156,12 @@ export class ConversationModel {
 
   /** In the lane, after a lost race: everything that another browser may have changed. */
   async reloadAll(): Promise<void> {
-    this.#empty = false;
     await this.services.prekeys.load();
     await this.reload();
   }
 
   /** In the lane: follows the chain to the served head. */
   async catchUp(): Promise<void> {
-    if (this.#empty && !this.exists) return;
     for (;;) {
       const { version } = this.file;
       const start = this.file.state.chain.size;

@@ -79,7 +79,7 @@ export class Following {
     if (known !== undefined) return known.model;
     const { model } = await this.#hold(unbegun(account, thread, name));
     if (size === 0) await this.#services.outbox.noteBegun(thread, { account, name });
-    await (size === 0 ? model.begin() : model.follow());
+    await model.follow(size === 0 ? 0 : null);
     return model;
   }
 

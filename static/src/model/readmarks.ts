@@ -59,9 +59,7 @@ export class ReadMarks {
   /** Null when there is nothing to tell. */
   async put(): Promise<MarkPut | null> {
     const { state, thread } = this.#file;
-    if (!this.#services.preferences().sendReadMarks || needsBundle(state)) return null;
-    if (state.read > this.#marked && this.stale) await this.load();
-    if (state.read <= this.#marked) return null;
+    if (!this.#services.preferences().sendReadMarks || state.read <= this.#marked || needsBundle(state)) return null;
     const path = markPath(thread);
     const expected = this.#version ?? (await this.#services.folder.versionAt(path));
     const { read: sequence } = state;

@@ -7,11 +7,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import perf_counter
 
 from secure_msg.ledger.transaction import StorageFailed
 from secure_msg.store.committer import Offload
 from secure_msg.store.flush import Flusher, Snapshot
 from secure_msg.store.journal import Journal
+from secure_msg.store.observer import FlushReport, Observer
 from secure_msg.store.sequencer import REFUSAL, Sequencer
 from secure_msg.store.state import State
 
@@ -29,6 +31,7 @@ class FlushParts:
     flusher: Flusher
     sequencer: Sequencer
     offload: Offload
+    observer: Observer
 
 
 class Background:
@@ -87,10 +90,12 @@ class Background:
     def write(self, number: int, snapshot: Snapshot) -> None:
         """Put the snapshot into the files and drop it from journal and memory. Raises OSError."""
         parts = self._parts
-        parts.offload(lambda: parts.flusher.write(snapshot))
+        began = perf_counter()
+        written: int = parts.offload(lambda: parts.flusher.write(snapshot))
         parts.flusher.settle(snapshot)
         parts.offload(lambda: self._clean(number, snapshot))
         self.flushes += 1
+        parts.observer.flushed(FlushReport(perf_counter() - began, written))
         with self._room:
             self._room.notify_all()
 

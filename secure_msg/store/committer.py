@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, TypeAlias
 
 from secure_msg.codec.schema import to_bytes
@@ -17,6 +18,7 @@ from secure_msg.ledger.transaction import Committed, StoreError
 from secure_msg.store.folders import Folders
 from secure_msg.store.journal import Journal
 from secure_msg.store.logfiles import LogFiles, LogHead
+from secure_msg.store.observer import BatchReport, Observer
 from secure_msg.store.sequencer import Request, fail
 from secure_msg.store.serverkeys import ServerKeys
 from secure_msg.store.stage import Stage
@@ -39,6 +41,15 @@ class Prepared:
     published: Published
     leaf: bytes
     nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A batch is durable and signed; what both took, in seconds."""
+
+    checkpoint: bytes
+    fdatasync: float
+    signature: float
 
 
 class Installer:
@@ -107,6 +118,7 @@ class Committer:
         keys: ServerKeys,
         new_stage: Callable[[], Stage],
         offload: Offload,
+        observer: Observer,
     ) -> None:
         self._installer = installer
         self._state = state
@@ -114,6 +126,7 @@ class Committer:
         self._keys = keys
         self._new_stage = new_stage
         self._offload = offload
+        self._observer = observer
         self.failed = False
         self.batches = 0
         self.transactions = 0
@@ -125,25 +138,35 @@ class Committer:
         if not stage.empty or any(request.timed for request, _ in waiting):
             prepared = self._installer.prepare(stage)
             try:
-                checkpoint = self._offload(lambda: self._make_durable(prepared))
+                sealed: Sealed = self._offload(lambda: self._make_durable(prepared))
             except OSError as error:
                 _log.critical("the journal cannot be written: %s", error.strerror)
                 self.failed = True
                 fail([request for request, _ in waiting])
                 return False
-            self._installer.install(prepared, checkpoint)
+            self._installer.install(prepared, sealed.checkpoint)
             self.batches += 1
+            self._report(stage, len(waiting), sealed)
         self.transactions += len(waiting)
         for request, committed in waiting:
             request.done.set_result(committed)
         return True
 
-    def _make_durable(self, prepared: Prepared) -> bytes:
+    def _make_durable(self, prepared: Prepared) -> Sealed:
         """Journal and fdatasync, then sign: the blocking part, which touches nothing shared."""
         stage = prepared.stage
-        self._journal.append(stage.index, to_bytes(stage.batch()))
+        payload = to_bytes(stage.batch())
+        began = perf_counter()
+        self._journal.append(stage.index, payload)
+        durable = perf_counter()
         log: LogHead = prepared.published.log
-        return self._keys.checkpoint(log.size, log.frontier.root())
+        checkpoint = self._keys.checkpoint(log.size, log.frontier.root())
+        return Sealed(checkpoint, durable - began, perf_counter() - durable)
+
+    def _report(self, stage: Stage, transactions: int, sealed: Sealed) -> None:
+        entries = sum(len(staged.new.entries) for staged in stage.chains.values())
+        report = BatchReport(transactions, entries, sealed.fdatasync, sealed.signature)
+        self._observer.committed(report)
 
 
 def _stage_one(stage: Stage, request: Request) -> Committed | None:

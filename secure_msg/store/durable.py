@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 SYNC_EACH = 16
@@ -47,16 +47,18 @@ class WriteSet:
         self._disk = disk
         self._files: set[Path] = set()
         self._folders: set[Path] = set()
+        self.written = 0
+        """Bytes, of all writes so far."""
 
     def write(self, path: Path, data: bytes) -> None:
         """The whole content of `path`, made or cut as needed."""
         self._disk.write_file(path, data)
-        self._note(path)
+        self._note(path, len(data))
 
-    def write_at(self, path: Path, parts: Iterable[tuple[int, bytes]]) -> None:
+    def write_at(self, path: Path, parts: Sequence[tuple[int, bytes]]) -> None:
         """Each part at its offset in `path`, which is made when missing."""
         self._disk.patch_file(path, parts)
-        self._note(path)
+        self._note(path, sum(len(data) for _, data in parts))
 
     def make_folder(self, path: Path) -> None:
         """`path` and its missing parents."""
@@ -84,7 +86,8 @@ class WriteSet:
         for folder in folders:
             self._disk.sync_folder(folder)
 
-    def _note(self, path: Path) -> None:
+    def _note(self, path: Path, written: int) -> None:
+        self.written += written
         self._files.add(path)
         self._folders.add(path.parent)
 

@@ -31,6 +31,7 @@ from secure_msg.store.journal import Journal
 from secure_msg.store.layout import Layout
 from secure_msg.store.lock import FolderLock
 from secure_msg.store.logfiles import LogFiles
+from secure_msg.store.observer import Observer, Unobserved
 from secure_msg.store.reader import Reader
 from secure_msg.store.recovery import adopt_heads, check_reach, read_checkpoint, replay
 from secure_msg.store.requests import checked_request
@@ -78,6 +79,7 @@ class Outside:
     offload: Offload
     disk: Disk
     on_damage: Callable[[str], None] | None
+    observer: Observer
 
 
 class FileStore:
@@ -115,6 +117,7 @@ class FileStore:
             keys=keys,
             new_stage=self._next_stage,
             offload=outside.offload,
+            observer=outside.observer,
         )
         flusher = Flusher(
             layout=layout,
@@ -125,7 +128,14 @@ class FileStore:
             log=self._log,
             found=found,
         )
-        parts = FlushParts(self._state, self._journal, flusher, self._sequencer, outside.offload)
+        parts = FlushParts(
+            self._state,
+            self._journal,
+            flusher,
+            self._sequencer,
+            outside.offload,
+            outside.observer,
+        )
         self._background = Background(parts, lambda: self.tick(outside.clock()))
 
     @classmethod
@@ -139,13 +149,17 @@ class FileStore:
         *,
         disk: Disk | None = None,
         on_damage: Callable[[str], None] | None = None,
+        observer: Observer | None = None,
     ) -> FileStore:
         """The store in `path`, whole again after whatever ended it.
 
         `clock` gives ms since 1970 UTC; `offload` runs blocking work elsewhere and waits for it.
+        `observer` is told of each batch and flush.
         Raises InUse, WrongFormat, Damaged, OSError.
         """
-        outside = Outside(keys, clock, random, offload, disk or Disk(), on_damage)
+        outside = Outside(
+            keys, clock, random, offload, disk or Disk(), on_damage, observer or Unobserved()
+        )
         layout = Layout(path, ChainKeys(keys.derive("rows"), keys.derive("salt")))
         lock = FolderLock(path)
         opened = False

@@ -97,8 +97,11 @@ class Flusher:
             indices = self._due_indices(parts)
         return Snapshot(self.log_size, published, parts, names, state.settling, indices, tiles)
 
-    def write(self, snapshot: Snapshot) -> None:
-        """Steps 2 to 4: afterwards the files have all of the snapshot. Raises OSError."""
+    def write(self, snapshot: Snapshot) -> int:
+        """Steps 2 to 4: afterwards the files have all of the snapshot. Raises OSError.
+
+        The bytes of chains, blobs, indices and tiles that it wrote.
+        """
         writes = self._disk.write_set()
         self._write_blobs(writes, snapshot.blobs)
         for part in snapshot.chains:
@@ -109,6 +112,7 @@ class Flusher:
         writes.sync()
         self._disk.replace(self._layout.checkpoint, snapshot.published.checkpoint)
         self._mark(snapshot)
+        return writes.written
 
     def settle(self, snapshot: Snapshot) -> None:
         """Drop from memory what the files now have."""

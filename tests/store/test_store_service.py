@@ -26,6 +26,7 @@ from secure_msg.ledger.transaction import (
 )
 from secure_msg.store.durable import Disk
 from secure_msg.store.heads import HeadsFile
+from secure_msg.store.observer import BatchReport, FlushReport
 from secure_msg.store.records import MAX_IN_BATCH, HeadRecord, MarkRecord, NameRecord
 from secure_msg.store.requests import MAX_OPERATIONS, checked_request
 from secure_msg.store.sequencer import BATCH_LIMIT, QUEUE_LIMIT, Request, Sequencer
@@ -35,11 +36,41 @@ from tests.store.house import FileHouse, UnsyncedDisk
 HOUR = 3600 * 1000
 
 
+class Reports:
+    """An observer that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.batches: list[BatchReport] = []
+        self.flushes: list[FlushReport] = []
+
+    def committed(self, report: BatchReport) -> None:
+        self.batches.append(report)
+
+    def flushed(self, report: FlushReport) -> None:
+        self.flushes.append(report)
+
+
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[FileHouse]:
     house = FileHouse(tmp_path / "storage")
     yield house
     house.close()
+
+
+def test_the_observer_is_told_of_each_batch_and_flush(house: FileHouse) -> None:
+    told = Reports()
+    store = house.open(observer=told)
+    del told.batches[:], told.flushes[:]
+    store.commit(opened())
+    store.commit(Transaction((message(b"m" * 1000),), (Put(ALICE, PATH, 0, b"b" * 2000),)))
+    with pytest.raises(Conflict):
+        store.commit(Transaction((Append(THREAD, "message", b"", expected_size=9),)))
+    assert [(one.transactions, one.entries) for one in told.batches] == [(1, 1), (1, 2)]
+    assert all(one.fdatasync > 0 and one.signature > 0 for one in told.batches)
+    store.flush()
+    # The flush of a slow machine's background may have come first.
+    assert all(one.seconds > 0 for one in told.flushes)
+    assert sum(one.bytes for one in told.flushes) > 3000
 
 
 def test_what_waits_while_one_batch_becomes_durable_is_one_batch(house: FileHouse) -> None:

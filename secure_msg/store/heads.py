@@ -55,6 +55,24 @@ class FoundHeads:
             yield NameRecord(skeleton, account)
 
 
+@dataclass(frozen=True, slots=True)
+class HeadsCopy:
+    """One copy as it is: ordinal -> (record, where it ends) of all that check.
+
+    `gaps` are the byte ranges after the magic in which none does.
+    """
+
+    data: bytes
+    lines: dict[int, tuple[Line, int]]
+    gaps: list[tuple[int, int]]
+
+    @property
+    def whole(self) -> bool:
+        """Whether it ends with a mark and has nothing that does not check."""
+        ends = bool(self.lines) and isinstance(self.lines[max(self.lines)][0], MarkRecord)
+        return ends and not self.gaps and self.data.startswith(MAGIC)
+
+
 class HeadsFile:
     """Opened by `load`; after that only the flush appends to it."""
 
@@ -67,23 +85,28 @@ class HeadsFile:
 
     def load(self) -> FoundHeads:
         """The state at the last mark; copies that differ are made alike. Raises Damaged."""
-        first, second = (path.read_bytes() if path.exists() else b"" for path in self._paths)
-        lines = self._scan(first)
-        whole = bool(lines) and first == second and len(first) == self._end(lines)
-        bases = [self._base(first, lines)]
-        if first != second:
-            others = self._scan(second)
-            bases.append(self._base(second, others))
-            lines = others | lines
-        found = self._apply(lines, bases)
-        if found.mark is NO_MARK and (first or second) and not lines:
-            raise Damaged("ledger/heads is damaged in both copies from its beginning on")
-        if whole and isinstance(lines[max(lines)][0], MarkRecord):
+        copies = self.copies()
+        found = self.join(copies)
+        if all(one.whole for one in copies) and copies[0].data == copies[1].data:
             self._files = [self._disk.open_append(path) for path in self._paths]
         else:
-            if first or second:
+            if any(one.data for one in copies):
                 _log.warning("the copies of ledger/heads are not whole; they are written again")
             self.rewrite(found.live(), found.mark)
+        return found
+
+    def copies(self) -> tuple[HeadsCopy, HeadsCopy]:
+        """Both copies as they are; a missing one is empty. Nothing is changed."""
+        first, second = (path.read_bytes() if path.exists() else b"" for path in self._paths)
+        scanned = self._scan(first)
+        return scanned, scanned if first == second else self._scan(second)
+
+    def join(self, copies: tuple[HeadsCopy, HeadsCopy]) -> FoundHeads:
+        """The state at the last mark, each record from a copy that has it. Raises Damaged."""
+        lines = copies[1].lines | copies[0].lines
+        found = self._apply(lines, [self._base(one.data, one.lines) for one in copies])
+        if found.mark is NO_MARK and any(one.data for one in copies) and not lines:
+            raise Damaged("ledger/heads is damaged in both copies from its beginning on")
         return found
 
     def append(self, lines: Iterable[HeadRecord | NameRecord], mark: MarkRecord) -> None:
@@ -121,19 +144,20 @@ class HeadsFile:
     def _mac(self, ordinal: bytes, payload: bytes) -> bytes:
         return hmac_sha256(self._key, ordinal, payload)[:16]
 
-    def _scan(self, data: bytes) -> dict[int, tuple[Line, int]]:
-        """Ordinal -> (record, where it ends) of all in `data` that check."""
+    def _scan(self, data: bytes) -> HeadsCopy:
         lines: dict[int, tuple[Line, int]] = {}
+        gaps: list[tuple[int, int]] = []
         position, expected = len(MAGIC), 0
         while position < len(data):
             read = self._read(data, position)
             if read is None:
-                position = self._next_valid(data, position, expected)
+                gap, position = position, self._next_valid(data, position, expected)
+                gaps.append((gap, position))
                 continue
             ordinal, line, position = read
             lines[ordinal] = (line, position)
             expected = ordinal + 1
-        return lines
+        return HeadsCopy(data, lines, gaps)
 
     def _read(self, data: bytes, position: int) -> tuple[int, Line, int] | None:
         """(ordinal, record, end) at `position`, None when none that checks is there."""
@@ -162,10 +186,6 @@ class HeadsFile:
                     return at - 4
                 at = data.find(sought, at + 1)
         return len(data)
-
-    @staticmethod
-    def _end(lines: dict[int, tuple[Line, int]]) -> int:
-        return lines[max(lines)][1]
 
     def _apply(self, lines: dict[int, tuple[Line, int]], bases: list[int]) -> FoundHeads:
         found = FoundHeads()

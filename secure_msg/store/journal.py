@@ -28,8 +28,12 @@ class JournalRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class _Segment:
-    """A segment as found: its valid records, and where the first byte is that is part of none."""
+class Segment:
+    """A segment as found: its valid records, and where the first byte is that is part of none.
+
+    `torn` says that the rest looks like a write that was cut short, `valid_after` that a record
+    stands in it that checks.
+    """
 
     path: Path
     records: list[JournalRecord]
@@ -52,8 +56,8 @@ class Journal:
         self._key = key
         self._disk = disk
         self._file: AppendFile | None = None
-        self._numbers = sorted(int(path.name) for path in folder.iterdir() if _is_segment(path))
-        self._found = [self._scan(number) for number in self._numbers]
+        self._found = read_segments(folder, key)
+        self._numbers = [int(segment.path.name) for segment in self._found]
         self._check_found()
 
     def records(self) -> Iterator[JournalRecord]:
@@ -103,29 +107,6 @@ class Journal:
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:08d}"
 
-    def _scan(self, number: int) -> _Segment:
-        path = self._path(number)
-        data = path.read_bytes()
-        if not data.startswith(SEGMENT_MAGIC):
-            torn = len(data) < len(SEGMENT_MAGIC) or not data.strip(b"\0")
-            return _Segment(path, [], 0, len(data), self._valid_after(data, 0), torn)
-        records = []
-        position = len(SEGMENT_MAGIC)
-        while (record := _read_frame(self._key, data, position)) is not None:
-            records.append(record)
-            position += HEADER_SIZE + len(record.payload)
-        after, torn = self._valid_after(data, position), _is_torn(self._key, data, position)
-        return _Segment(path, records, position, len(data), after, torn)
-
-    def _valid_after(self, data: bytes, position: int) -> bool:
-        """Whether any valid record begins after `position`."""
-        start = data.find(RECORD_MAGIC, position + 1)
-        while start != -1:
-            if _read_frame(self._key, data, start) is not None:
-                return True
-            start = data.find(RECORD_MAGIC, start + 1)
-        return False
-
     def _check_found(self) -> None:
         expected: int | None = None
         for number, segment in enumerate(self._found):
@@ -148,6 +129,35 @@ class Journal:
         for segment in self._found:
             if not segment.whole:
                 self._disk.cut(segment.path, segment.valid_end)
+
+
+def read_segments(folder: Path, key: bytes) -> list[Segment]:
+    """The segments in `folder` as they are, in order. Nothing is changed."""
+    return [_scan(path, key) for path in sorted(filter(_is_segment, folder.iterdir()))]
+
+
+def _scan(path: Path, key: bytes) -> Segment:
+    data = path.read_bytes()
+    if not data.startswith(SEGMENT_MAGIC):
+        torn = len(data) < len(SEGMENT_MAGIC) or not data.strip(b"\0")
+        return Segment(path, [], 0, len(data), _valid_after(key, data, 0), torn)
+    records = []
+    position = len(SEGMENT_MAGIC)
+    while (record := _read_frame(key, data, position)) is not None:
+        records.append(record)
+        position += HEADER_SIZE + len(record.payload)
+    after, torn = _valid_after(key, data, position), _is_torn(key, data, position)
+    return Segment(path, records, position, len(data), after, torn)
+
+
+def _valid_after(key: bytes, data: bytes, position: int) -> bool:
+    """Whether any valid record begins after `position`."""
+    start = data.find(RECORD_MAGIC, position + 1)
+    while start != -1:
+        if _read_frame(key, data, start) is not None:
+            return True
+        start = data.find(RECORD_MAGIC, start + 1)
+    return False
 
 
 def _is_segment(path: Path) -> bool:

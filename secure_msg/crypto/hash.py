@@ -8,23 +8,14 @@ import hashlib
 
 def sha256(*parts: bytes) -> bytes:
     """32 bytes."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.digest()
+    return hashlib.sha256(b"".join(parts)).digest()
 
 
 def sha512(*parts: bytes) -> bytes:
     """64 bytes."""
-    digest = hashlib.sha512()
-    for part in parts:
-        digest.update(part)
-    return digest.digest()
+    return hashlib.sha512(b"".join(parts)).digest()
 
 
 def sha3_512(*parts: bytes) -> bytes:
     """64 bytes."""
-    digest = hashlib.sha3_512()
-    for part in parts:
-        digest.update(part)
-    return digest.digest()
+    return hashlib.sha3_512(b"".join(parts)).digest()

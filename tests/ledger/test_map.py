@@ -130,4 +130,4 @@ def test_memory_of_a_leaf() -> None:
     used = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert len(tree) == count
-    assert used / count < 200
+    assert used / count < 320

@@ -186,7 +186,7 @@ def send_many(person: Person, to: Person, texts: list[str]) -> str:
         [thread, texts],
     )
     last = to.page.get_by_role("navigation", name="Conversations").get_by_text(texts[-1])
-    expect(last).to_be_visible(timeout=LONG)
+    expect(last).to_be_visible(timeout=5 * LONG)
     assert isinstance(thread, str)
     return thread
 

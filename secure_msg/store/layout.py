@@ -33,6 +33,10 @@ class Layout:
     keys: ChainKeys
 
     @property
+    def format(self) -> Path:
+        return self.root / "format"
+
+    @property
     def journal(self) -> Path:
         return self.root / "journal"
 
@@ -59,11 +63,16 @@ class Layout:
         ):
             writes.make_folder(folder)
         writes.sync()
-        path = self.root / "format"
-        if not path.exists():
-            disk.replace(path, FORMAT)
-        elif path.read_bytes() != FORMAT:
-            raise WrongFormat(f"{path} names another format than {FORMAT.decode().strip()!r}")
+        if not self.format.exists():
+            disk.replace(self.format, FORMAT)
+        self.check_format()
+
+    def check_format(self) -> None:
+        """Raises WrongFormat, OSError."""
+        if self.format.read_bytes() != FORMAT:
+            raise WrongFormat(
+                f"{self.format} names another format than {FORMAT.decode().strip()!r}"
+            )
 
     def chain(self, chain: Chain) -> Path:
         if chain.begun == PUT:

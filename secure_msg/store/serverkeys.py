@@ -109,6 +109,16 @@ def open_or_create(
     return ServerKeys(sealed)
 
 
+def open_keys(storage: Path, passphrase: str | None) -> ServerKeys:
+    """The keys of `storage` as they are; nothing is made. Raises KeysRefused, OSError."""
+    return ServerKeys(_unseal(storage / "server", passphrase))
+
+
+def sealing_mode(storage: Path) -> int:
+    """KEY_FILE or PASSPHRASE. Raises KeysRefused, OSError."""
+    return _sealed_bytes(storage / "server")[1]
+
+
 def _derive(master: bytes, label: str) -> bytes:
     info = b"securemsg/server/1/" + label.encode("ascii")
     return hkdf_sha512(master, salt=b"", info=info, length=32)
@@ -139,11 +149,18 @@ def _head(mode: int, salt: bytes, memory_kib: int, passes: int, lanes: int) -> b
     return bytes((VERSION, mode)) + salt + costs
 
 
-def _unseal(folder: Path, passphrase: str | None) -> SealedKeys:
-    data = (folder / "keys").read_bytes()
-    body = HEAD_SIZE + NONCE_SIZE
-    if not body < len(data) <= MAX_SEALED or data[0] != VERSION:
+def _sealed_bytes(folder: Path) -> bytes:
+    try:
+        data = (folder / "keys").read_bytes()
+    except FileNotFoundError:
+        raise KeysRefused("server/keys is missing: put it back from a backup") from None
+    if not HEAD_SIZE + NONCE_SIZE < len(data) <= MAX_SEALED or data[0] != VERSION:
         raise KeysRefused("server/keys is damaged or of another version")
+    return data
+
+
+def _unseal(folder: Path, passphrase: str | None) -> SealedKeys:
+    data, body = _sealed_bytes(folder), HEAD_SIZE + NONCE_SIZE
     key = _sealing_key(folder, data[:HEAD_SIZE], passphrase)
     try:
         opened = AES_256_GCM.open(key, data[HEAD_SIZE:body], data[body:], data[:body])

@@ -83,7 +83,7 @@ class ChainFiles:
         """Whole rows, by their MACs. Raises Damaged."""
         data = read_at(self.folder / "leaves", start * ROW_SIZE, count * ROW_SIZE)
         parts = (data[at : at + ROW_SIZE] for at in range(0, len(data), ROW_SIZE))
-        return [self._row(start + number, part) for number, part in enumerate(parts)]
+        return [self.row(start + number, part) for number, part in enumerate(parts)]
 
     def level(self, level: int, start: int, count: int) -> list[bytes]:
         """Roots of complete subtrees of 256^level entries; not checked, the head will tell."""
@@ -97,7 +97,7 @@ class ChainFiles:
         while count > 0:
             here = min(count, GROUP - start % GROUP)
             for number, data in enumerate(self._frames(start, here)):
-                found.append(self._entry(start + number, data))
+                found.append(self.entry(start + number, data))
             start, count = start + here, count - here
         return found
 
@@ -127,7 +127,8 @@ class ChainFiles:
     def _entries_path(self, group: int) -> Path:
         return self.folder / f"entries-{group:06d}"
 
-    def _entry(self, sequence: int, data: bytes) -> Entry:
+    def entry(self, sequence: int, data: bytes) -> Entry:
+        """The entry of this frame; unique and log index left out. Raises Damaged."""
         salt = b"" if data[:1] == b"\1" else derived_salt(self._keys.salt, self._chain, sequence)
         return entry_of(self._chain, sequence, read_frame(data, salt))
 
@@ -163,7 +164,8 @@ class ChainFiles:
         data = entry.leaf + unique + entry.log_index.to_bytes(INDEX_SIZE, "big")
         return data + self._row_mac(entry.sequence, data)
 
-    def _row(self, sequence: int, data: bytes) -> Row:
+    def row(self, sequence: int, data: bytes) -> Row:
+        """The row of these 64 bytes. Raises Damaged when its MAC does not check."""
         covered = data[:-MAC_SIZE]
         if not equal(self._row_mac(sequence, covered), data[-MAC_SIZE:]):
             raise Damaged("a row of leaves does not check")

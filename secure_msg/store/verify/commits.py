@@ -1,0 +1,95 @@
+"""What each log leaf commits to, made again from the entries that it took up."""
+
+from __future__ import annotations
+
+from secure_msg.codec.errors import MalformedData
+from secure_msg.crypto.hash import sha256
+from secure_msg.crypto.mac import hmac_sha256
+from secure_msg.ledger import merkle
+from secure_msg.ledger.log import NO_TOUCHED, GenesisLeaf, LogLeaf, server_identity
+from secure_msg.store.verify.inspection import Inspection
+from secure_msg.store.verify.log import LogLeaves, leaf_place
+from secure_msg.store.verify.report import Remedy
+
+BUCKET_BITS = 16
+INDEX_SIZE = 2
+RECORD_SIZE = INDEX_SIZE + merkle.HASH_SIZE
+LOST = -1
+
+
+class Commits:
+    """Takes the touched chains in the order of their ids; 34 bytes a touched chain and commit."""
+
+    def __init__(self, inspection: Inspection, leaves: LogLeaves) -> None:
+        self._inspection = inspection
+        self._leaves = leaves
+        self._blind = inspection.keys.derive("blind")
+        self._buckets: dict[int, bytearray] = {}
+        self._times = [self._read(index) for index in range(leaves.size)]
+        self._check_times()
+
+    @property
+    def size(self) -> int:
+        return self._leaves.size
+
+    def time_agrees(self, index: int, time: int) -> bool:
+        """Whether a commit of this index exists and, as far as its leaf is there, has this time."""
+        return 0 <= index < self.size and self._times[index] in (time, LOST)
+
+    def touch(self, index: int, chain: bytes, size: int, root: bytes) -> None:
+        """The commit `index` left this chain with `size` entries and `root`."""
+        blind = hmac_sha256(hmac_sha256(self._blind, index.to_bytes(8, "big")), chain)
+        found = sha256(b"\x00", blind, chain, size.to_bytes(8, "big"), root)
+        bucket = self._buckets.setdefault(index >> BUCKET_BITS, bytearray())
+        bucket += (index & (1 << BUCKET_BITS) - 1).to_bytes(INDEX_SIZE, "big") + found
+
+    def check(self) -> None:
+        """Compare every touched root. Only where all chains are whole does a difference count."""
+        for number in range((self.size >> BUCKET_BITS) + 1):
+            first = number << BUCKET_BITS
+            touched = self._touched(number)
+            for index in range(max(first, 1), min(first + (1 << BUCKET_BITS), self.size)):
+                hashes = touched.get(index - first)
+                root = merkle.root_of(hashes) if hashes else NO_TOUCHED
+                if self._times[index] != LOST and self._leaf(index).touched_root != root:
+                    self._damage(index, "does not commit to the entries that name it")
+
+    def _touched(self, number: int) -> dict[int, list[bytes]]:
+        """Index in the bucket -> touched hashes, in the order of the chains' ids."""
+        bucket = self._buckets.pop(number, bytearray())
+        found: dict[int, list[bytes]] = {}
+        for at in range(0, len(bucket), RECORD_SIZE):
+            index = int.from_bytes(bucket[at : at + INDEX_SIZE], "big")
+            found.setdefault(index, []).append(bytes(bucket[at + INDEX_SIZE : at + RECORD_SIZE]))
+        return found
+
+    def _read(self, index: int) -> int:
+        """The time of a leaf; LOST where it is damaged."""
+        if index in self._leaves.lost:
+            return LOST
+        try:
+            return self._genesis().time if index == 0 else self._leaf(index).time
+        except MalformedData:
+            self._damage(index, "has not the form of one")
+            return LOST
+
+    def _check_times(self) -> None:
+        last = 0
+        for index, time in enumerate(self._times):
+            if time != LOST and time < last:
+                self._damage(index, "is older than the one before it")
+            last = max(last, time)
+
+    def _genesis(self) -> GenesisLeaf:
+        leaf, identity = GenesisLeaf.from_bytes(self._leaves[0]), self._inspection.keys.identity
+        expected = (identity.name_salt, server_identity(identity.public))
+        if (leaf.name_salt, leaf.server) != expected:
+            self._damage(0, "names another server")
+        return leaf
+
+    def _leaf(self, index: int) -> LogLeaf:
+        return LogLeaf.from_bytes(self._leaves[index])
+
+    def _damage(self, index: int, what: str) -> None:
+        path, span = leaf_place(self._inspection.layout.ledger, index, self.size)
+        self._inspection.damage(path, f"log leaf {index} {what}", Remedy.NONE, span)

@@ -1,0 +1,56 @@
+"""One entries file as bytes: its frames, and what of it no slot names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from secure_msg.ledger.transaction import Damaged
+from secure_msg.store.chainfiles import GROUP, SLOT_SIZE, TABLE_SIZE
+
+Span = tuple[int, int]
+"""From the first byte to the one after the last."""
+
+
+class EntriesFile:
+    """`data` is None when the file is missing."""
+
+    def __init__(self, path: Path, data: bytes | None) -> None:
+        self.path = path
+        self.data = data or b""
+        self.missing = data is None
+
+    def span(self, slot: int) -> Span:
+        """Where the table says that a frame is; (0, 0) when it has no such slot."""
+        at = slot * SLOT_SIZE
+        start = int.from_bytes(self.data[at : at + 4], "big")
+        return start, start + int.from_bytes(self.data[at + 4 : at + 8], "big")
+
+    def frame(self, slot: int) -> bytes:
+        """Raises Damaged."""
+        start, end = self.span(slot)
+        if self.missing:
+            raise Damaged("the file is missing")
+        if start < TABLE_SIZE or end > len(self.data) or start == end:
+            raise Damaged(f"slot {slot} of the table names bytes {start} to {end}, no frame")
+        return self.data[start:end]
+
+    def candidates(self, slot: int) -> Iterator[bytes]:
+        """Where the frame may be if its slot is wrong: between its neighbours."""
+        start, end = self.span(slot)
+        before = self.span(slot - 1)[1] if slot else TABLE_SIZE
+        after = self.span(slot + 1)[0] if slot + 1 < GROUP else 0
+        for first in {start, before}:
+            for last in {end, before + end - start, after, len(self.data)}:
+                if TABLE_SIZE <= first < last <= len(self.data):
+                    yield self.data[first:last]
+
+    def unnamed(self, count: int) -> Iterator[tuple[Span, str]]:
+        """What the first `count` slots do not name."""
+        if any(self.data[count * SLOT_SIZE : TABLE_SIZE]):
+            yield (count * SLOT_SIZE, TABLE_SIZE), "slots of entries that no mark names"
+        at = TABLE_SIZE
+        for start, end in [*sorted(self.span(slot) for slot in range(count)), (len(self.data), 0)]:
+            if start > at:
+                yield (at, start), "bytes that no slot names"
+            at = max(at, end)

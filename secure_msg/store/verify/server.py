@@ -1,0 +1,48 @@
+"""The folder's format and the server's own files."""
+
+from __future__ import annotations
+
+import re
+
+from secure_msg.codec.schema import to_bytes
+from secure_msg.ledger.transaction import Damaged
+from secure_msg.store.layout import FORMAT
+from secure_msg.store.serverkeys import KEY_FILE, KeysRefused, open_keys, sealing_mode
+from secure_msg.store.verify.inspection import Inspection
+from secure_msg.store.verify.report import Remedy
+
+_NAMED = re.compile(rb"secure-msg storage [1-9][0-9]{0,5}\n")
+
+
+def check_format(inspection: Inspection) -> None:
+    """Raises WrongFormat for a folder of another format, whose rules are others."""
+    path = inspection.root / "format"
+    data = inspection.read(path)
+    if data is None or not _NAMED.fullmatch(data):
+        what = "it is missing" if data is None else "it names no format"
+        inspection.damage(path, what, Remedy.DERIVED, (0, len(data or b"")))
+    elif data != FORMAT:
+        inspection.layout.check_format()
+
+
+def check_server(inspection: Inspection, passphrase: str | None) -> None:
+    """Identity, and the sealed keys as far as they can be opened here."""
+    folder = inspection.root / "server"
+    identity = inspection.read(folder / "identity")
+    if identity != to_bytes(inspection.keys.identity):
+        what = "it is missing" if identity is None else "it is not the one that was sealed"
+        inspection.damage(folder / "identity", what, Remedy.DERIVED)
+    inspection.known |= {folder / "keys", inspection.root / "lock"}
+    try:
+        mode = sealing_mode(inspection.root)
+        if mode == KEY_FILE:
+            inspection.known.add(folder / "seal.key")
+        elif passphrase is None:
+            inspection.note(folder / "keys", "not opened: no passphrase was given")
+            return
+        if open_keys(inspection.root, passphrase).identity != inspection.keys.identity:
+            inspection.damage(folder / "keys", "these are another server's keys", Remedy.NONE)
+    except KeysRefused as refused:
+        inspection.damage(folder / "keys", str(refused), Remedy.NONE)
+    except Damaged as damaged:
+        inspection.damage(folder / "keys", str(damaged), Remedy.NONE)

@@ -73,17 +73,16 @@ class Installer:
         after = prepared.published
         with state.lock:
             for chain_id, staged in stage.chains.items():
-                state.chains[chain_id] = staged.chain
+                state.chains.put(staged.chain)
                 state.dirty_chains.add(chain_id)
                 if staged.new.entries:
-                    pending = state.pending.setdefault(chain_id, Pending())
-                    pending.entries += staged.new.entries
-                    pending.levels += staged.new.levels
+                    state.pending.setdefault(chain_id, Pending()).grow(staged.new)
                     state.unflushed_bytes += sum(
                         len(one.body or b"") + ENTRY_OVERHEAD for one in staged.new.entries
                     )
             self._install_puts(stage)
-            state.names.update(stage.names)
+            for skeleton, account in stage.names.items():
+                state.names.put(skeleton, account)
             state.dirty_names.update(stage.names)
             state.published = Published(after.log, after.map, checkpoint, after.time)
             self._log.grow(prepared.leaf, prepared.nodes)

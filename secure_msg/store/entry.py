@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from secure_msg.codec.schema import to_bytes
 from secure_msg.crypto.mac import hmac_sha256
@@ -17,8 +17,7 @@ TIME_SIZE = 6
 LENGTH_SIZE = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """`header` is canonical, `leaf` its leaf hash; body None and salt empty once it was erased."""
 
     sequence: int
@@ -33,8 +32,7 @@ class Entry:
     log_index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """What an entries file holds of an entry. `length` and `content` stand for an erased body."""
 
     kind: str

@@ -15,7 +15,7 @@ from secure_msg.store.heads import COMPACT_ABOVE, FoundHeads, HeadsFile
 from secure_msg.store.layout import Layout
 from secure_msg.store.logfiles import LogFiles
 from secure_msg.store.records import FolderIndex, HeadRecord, IndexedFile, MarkRecord, NameRecord
-from secure_msg.store.state import BlobKey, Chain, PendingBlob, Published, State, chain_of
+from secure_msg.store.state import BlobKey, Chain, PendingBlob, Published, State
 
 LEVEL_BITS = 8
 
@@ -75,9 +75,6 @@ class Flusher:
         self._folders = folders
         self._heads = heads
         self._log = log
-        # What the heads file says: older than the state, whose chains go on meanwhile.
-        self._chains = {one: chain_of(record) for one, record in found.heads.items()}
-        self._names = dict(found.names)
         self._compact_above = max(COMPACT_ABOVE, 2 * found.live_bytes)
         self.log_size = found.mark.log_size
 
@@ -85,8 +82,8 @@ class Flusher:
         """What is to be written; from here on newer blobs gather beside these."""
         state = self._state
         with state.lock:
-            parts = [self._part(state.chains[one]) for one in state.dirty_chains]
-            names = [NameRecord(one, state.names[one]) for one in state.dirty_names]
+            parts = [self._part(one) for one in state.dirty_chains]
+            names = [NameRecord(one, state.names.get(one) or b"") for one in state.dirty_names]
             state.settling, state.blobs = state.blobs, {}
             state.dirty_chains, state.dirty_names = set(), set()
             state.unflushed_bytes = 0
@@ -119,13 +116,11 @@ class Flusher:
         state = self._state
         with state.lock:
             for part in snapshot.chains:
+                state.chains.settle(part.chain)
                 if part.entries:
-                    pending = state.pending[part.chain.id]
-                    del pending.levels[: len(part.levels)]
-                    # A new list: readers may hold slices' bounds of the old one.
-                    pending.entries = pending.entries[len(part.entries) :]
-                    if not pending.entries:
-                        del state.pending[part.chain.id]
+                    self._drop(part)
+            for name in snapshot.names:
+                state.names.settle(name.skeleton, name.account)
             state.settling = {}
         self.log_size = snapshot.published.log.size
         self._log.written(self.log_size)
@@ -144,11 +139,23 @@ class Flusher:
             writes.remove(old)
         writes.sync()
 
-    def _part(self, chain: Chain) -> ChainPart:
+    def _part(self, chain_id: bytes) -> ChainPart:
+        chain = self._state.chains.get(chain_id)
+        if chain is None:
+            raise LookupError("a chain that changed is not there")
         pending = self._state.pending.get(chain.id)
         if pending is None:
             return ChainPart(chain, [], [])
         return ChainPart(chain, list(pending.entries), list(pending.levels))
+
+    def _drop(self, part: ChainPart) -> None:
+        """Forget entries that are in the files."""
+        pending = self._state.pending
+        left = pending[part.chain.id].without(len(part.entries), len(part.levels))
+        if left.entries:
+            pending[part.chain.id] = left
+        else:
+            del pending[part.chain.id]
 
     def _due_indices(self, parts: Iterable[ChainPart]) -> list[DueIndex]:
         found = []
@@ -182,17 +189,20 @@ class Flusher:
     def _mark(self, snapshot: Snapshot) -> None:
         log, time = snapshot.published.log, snapshot.published.time
         mark = MarkRecord(log.size, log.frontier.hashes, log.leaf, log.path, time)
-        self._chains.update((part.chain.id, part.chain) for part in snapshot.chains)
-        self._names.update((one.skeleton, one.account) for one in snapshot.names)
         if self._heads.size <= self._compact_above:
             lines = [part.chain.record() for part in snapshot.chains]
             self._heads.append([*lines, *snapshot.names], mark)
         else:
-            self._heads.rewrite(self._live(), mark)
+            self._heads.rewrite(self._live(snapshot), mark)
             self._compact_above = max(COMPACT_ABOVE, 2 * self._heads.size)
 
-    def _live(self) -> Iterator[HeadRecord | NameRecord]:
-        for chain in self._chains.values():
+    def _live(self, snapshot: Snapshot) -> Iterator[HeadRecord | NameRecord]:
+        """What the heads file says and what the snapshot adds; the state has gone on since."""
+        newer = {part.chain.id: part.chain for part in snapshot.chains}
+        for chain in self._state.chains.settled():
+            yield newer.pop(chain.id, chain).record()
+        for chain in newer.values():
             yield chain.record()
-        for skeleton, account in self._names.items():
+        for skeleton, account in self._state.names.settled():
             yield NameRecord(skeleton, account)
+        yield from snapshot.names

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from secure_msg.codec.proofs import HeadProof, MapProof, Receipt
 from secure_msg.crypto.hash import sha256
-from secure_msg.ledger.map import chain_label, name_label
-from secure_msg.ledger.merkle import EMPTY, Frontier
+from secure_msg.ledger.map import name_label
+from secure_msg.ledger.merkle import EMPTY, EMPTY_ROOT, Frontier
 from secure_msg.ledger.tiles import parse_path
 from secure_msg.ledger.transaction import (
     ChainHead,
@@ -19,14 +19,14 @@ from secure_msg.ledger.transaction import (
     PrivateName,
     StoredEntry,
 )
-from secure_msg.store.entry import Entry
 from secure_msg.store.folders import Folders
 from secure_msg.store.layout import Layout
 from secure_msg.store.logfiles import LogFiles
+from secure_msg.store.proofs import Proofs
 from secure_msg.store.records import IndexedFile
-from secure_msg.store.state import EMPTY_HEAD, PUT
-from secure_msg.store.tree import ChainTree, ChainView, find_unique
-from secure_msg.store.views import Views
+from secure_msg.store.state import EMPTY_HEAD, PUT, Published
+from secure_msg.store.tree import ChainTree, find_unique
+from secure_msg.store.views import Now, Views
 
 BEGINNINGS = {"account": "account", "thread": "opened", "private": PUT}
 RACES = 8
@@ -54,14 +54,17 @@ class Reader:
         self._log = log
         self._name_salt = name_salt
         self._on_damage = on_damage
+        self._proofs = Proofs(self._state.published)
         self.damaged = 0
 
     def find(self, chain_id: bytes, unique: bytes, seen: int) -> tuple[Placed, int] | None:
         """Where the entry with this unique id stands, from `seen` on, and its log index."""
-        view = self._views.now(chain_id)
-        if view is None:
+        now = self._views.at(chain_id)
+        if now is None:
             return None
         with self.watched("the rows of a chain"):
+            # The rows have a MAC each; an entry of the files is joined to the head as well.
+            view = self._views.view(now)
             found = find_unique(view, unique, seen)
             if found is None:
                 return None
@@ -69,29 +72,40 @@ class Reader:
         return Placed(chain_id, entry.sequence, entry.time, entry.header), found[1]
 
     def head(self, chain_id: bytes) -> ChainHead:
-        with self._state.lock:
-            chain = self._state.chains.get(chain_id)
-        return EMPTY_HEAD if chain is None else chain.head()
+        now = self._views.at(chain_id)
+        if now is None:
+            return EMPTY_HEAD
+        root = self._proofs_of(now.published).root(now.chain)
+        return ChainHead(now.chain.size, root, now.chain.register)
 
     def entries(self, chain_id: bytes, start: int, count: int) -> tuple[StoredEntry, ...]:
-        view = self._views.now(chain_id)
+        now = self._views.at(chain_id)
         if start < 0 or count < 0:
             raise ValueError("a range of entries is not negative")
-        if view is None or start >= view.head.size:
+        if now is None or start >= now.chain.size:
             return ()
-        with self.watched("a chain"):
-            found = ChainTree(view).entries(start, min(count, view.head.size - start))
+        count = min(count, now.chain.size - start)
+        first = now.first
+        if start >= first:
+            found = now.pending.entries[start - first : start - first + count]
+        else:
+            with self.watched("a chain"):
+                found = ChainTree(self._views.view(now)).entries(start, count)
         return tuple(StoredEntry(one.header, one.salt, one.body) for one in found)
 
     def frontier(self, chain_id: bytes, size: int) -> Frontier:
-        view = self._views.now(chain_id)
-        have = 0 if view is None else view.head.size
+        now = self._views.at(chain_id)
+        have = 0 if now is None else now.chain.size
         if not 0 <= size <= have:
             raise ValueError(f"the chain has {have} entries")
-        if view is None or size == 0:
+        if now is None or size == 0:
             return EMPTY
+        if size == have:
+            return now.chain.frontier
+        if size >= now.first:
+            return now.pending.before[size - now.first]
         with self.watched("a chain"):
-            return ChainTree(view).frontier(size)
+            return ChainTree(self._views.view(now)).frontier(size)
 
     def private(self, account: bytes, path: bytes) -> PrivateFile | None:
         with self.watched("a private file"):
@@ -121,24 +135,20 @@ class Reader:
         return self._state.published.map.prove(name_label(self._name_salt, skeleton))
 
     def chains(self, kind: str) -> Iterator[tuple[bytes, bytes]]:
-        begun = BEGINNINGS[kind]
         with self._state.lock:
-            found = [one for one in self._state.chains.values() if one.begun == begun]
-        return ((one.id, one.label) for one in found)
+            return iter(self._state.chains.labels(BEGINNINGS[kind]))
 
     def receipt(self, chain_id: bytes, sequence: int) -> Receipt:
-        published, view = self._views.proved(chain_id)
-        if view is None or not 0 <= sequence < view.head.size:
+        now = self._views.at(chain_id)
+        if now is None or not 0 <= sequence < now.chain.size:
             raise ValueError("there is no such entry")
-        with self.watched("a chain"):
-            tree = ChainTree(view)
-            entry = self._entry(tree, view, sequence)
-            path = tree.path(sequence)
+        header, path = self._placed(now, sequence)
+        published = now.published
         return Receipt(
-            entry.header,
-            view.head.size,
+            header,
+            now.chain.size,
             path,
-            published.map.prove(chain_label(chain_id)),
+            self._proofs_of(published).map_proof(chain_id),
             published.log.size - 1,
             published.log.leaf,
             published.log.path,
@@ -146,13 +156,14 @@ class Reader:
         )
 
     def head_proof(self, chain_id: bytes) -> HeadProof:
-        published, view = self._views.proved(chain_id)
-        frontier = EMPTY if view is None else view.head
+        now = self._views.at(chain_id)
+        published = self._state.published if now is None else now.published
+        proofs = self._proofs_of(published)
         return HeadProof(
             chain_id,
-            frontier.size,
-            frontier.root(),
-            published.map.prove(chain_label(chain_id)),
+            0 if now is None else now.chain.size,
+            EMPTY_ROOT if now is None else proofs.root(now.chain),
+            proofs.map_proof(chain_id),
             published.log.size - 1,
             published.log.leaf,
             published.log.path,
@@ -172,10 +183,25 @@ class Reader:
         with self.watched("the log"):
             return self._log.read(tile, published.log.size)
 
-    def _entry(self, tree: ChainTree, view: ChainView, sequence: int) -> Entry:
-        if sequence >= view.flushed:
-            return view.pending[sequence - view.flushed]
-        return tree.entries(sequence, 1)[0]
+    def _proofs_of(self, published: Published) -> Proofs:
+        """What was made of this moment already."""
+        proofs = self._proofs
+        if proofs.published is not published:
+            proofs = self._proofs = Proofs(published)
+        return proofs
+
+    def _placed(self, now: Now, sequence: int) -> tuple[bytes, tuple[bytes, ...]]:
+        """An entry's header and its path in the chain's head."""
+        at = sequence - now.first
+        if at < 0:
+            with self.watched("a chain"):
+                tree = ChainTree(self._views.view(now))
+                return tree.entries(sequence, 1)[0].header, tree.path(sequence)
+        header = now.pending.entries[at].header
+        if at == now.waiting - 1:
+            # Left of the newest leaf stand exactly the subtrees that were complete before it.
+            return header, now.pending.before[at].hashes[::-1]
+        return header, self._proofs_of(now.published).recent(now).path(sequence)
 
     def _blob(self, account: bytes, file: IndexedFile) -> bytes | None:
         """The blob of this very version; None when something else or nothing is there."""

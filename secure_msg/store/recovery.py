@@ -44,8 +44,10 @@ def check_reach(mark: MarkRecord, journal: Journal, checkpoint: Checkpoint | Non
 
 def adopt_heads(state: State, found: FoundHeads, identity: ServerIdentity, log: LogFiles) -> None:
     """The state at the last mark. Raises Damaged."""
-    state.chains.update((one, chain_of(record)) for one, record in found.heads.items())
-    state.names.update(found.names)
+    for record in found.heads.values():
+        state.chains.settle(chain_of(record))
+    for skeleton, account in found.names.items():
+        state.names.settle(skeleton, account)
     mark = found.mark
     head = LogHead(Frontier(mark.log_size, mark.frontier), mark.leaf, mark.path)
     map_at_mark = SparseMap(_leaves(state, identity.name_salt))
@@ -110,10 +112,10 @@ def _batch(record: JournalRecord) -> Batch:
 def _leaves(state: State, name_salt: bytes) -> list[Leaf]:
     chains = [
         (chain_label(one.id), head_value(one.size, one.frontier.root()))
-        for one in state.chains.values()
+        for one in state.chains.settled()
     ]
     names = [
         (name_label(name_salt, skeleton), name_value(account))
-        for skeleton, account in state.names.items()
+        for skeleton, account in state.names.settled()
     ]
     return chains + names

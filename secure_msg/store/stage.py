@@ -335,6 +335,7 @@ class Stage:
             chain.id, chain.owner, frontier, chain.register, chain.label, chain.begun
         )
         staged.new.entries.append(entry)
+        staged.new.before.append(chain.frontier)
         staged.new.levels += _stored_levels(nodes)
         return entry
 

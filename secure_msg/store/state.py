@@ -9,11 +9,22 @@ from secure_msg.crypto.hash import sha256
 from secure_msg.ledger.map import SparseMap
 from secure_msg.ledger.merkle import EMPTY, Frontier, Node
 from secure_msg.ledger.transaction import ChainHead
+from secure_msg.store.chains import PUT, Chain, Chains, Names, chain_of
 from secure_msg.store.entry import Entry
 from secure_msg.store.logfiles import EMPTY_LOG, LogHead
-from secure_msg.store.records import HeadRecord
 
-PUT = "put"
+__all__ = [
+    "EMPTY_HEAD",
+    "PUT",
+    "BlobKey",
+    "Chain",
+    "Pending",
+    "PendingBlob",
+    "Published",
+    "State",
+    "chain_of",
+    "private_chain",
+]
 
 
 def private_chain(account: bytes) -> bytes:
@@ -21,51 +32,29 @@ def private_chain(account: bytes) -> bytes:
     return sha256(b"securemsg/private-chain/1", account)
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """A chain's latest head; `owner` is the account of a private folder."""
-
-    id: bytes
-    owner: bytes | None
-    frontier: Frontier
-    register: bytes
-    label: bytes
-    begun: str
-
-    @property
-    def size(self) -> int:
-        return self.frontier.size
-
-    def head(self) -> ChainHead:
-        return ChainHead(self.frontier.size, self.frontier.root(), self.register)
-
-    def record(self) -> HeadRecord:
-        frontier = self.frontier
-        return HeadRecord(
-            self.id,
-            self.owner,
-            frontier.size,
-            frontier.hashes,
-            self.register,
-            self.label,
-            self.begun,
-        )
-
-
-def chain_of(record: HeadRecord) -> Chain:
-    frontier = Frontier(record.size, record.frontier)
-    return Chain(record.chain, record.owner, frontier, record.register, record.label, record.begun)
-
-
 EMPTY_HEAD = ChainHead(0, EMPTY.root(), b"")
 
 
 @dataclass(slots=True)
 class Pending:
-    """A chain's entries that are not yet in its files, and the subtrees of 256^n that they end."""
+    """A chain's entries that are not yet in its files, and the subtrees of 256^n that they end.
+
+    `before` are the chain's frontiers before each entry. The lists only grow: whoever notes a
+    length may go on reading up to it. A flush puts new ones in their place.
+    """
 
     entries: list[Entry] = field(default_factory=list)
     levels: list[Node] = field(default_factory=list)
+    before: list[Frontier] = field(default_factory=list)
+
+    def grow(self, newer: Pending) -> None:
+        self.entries += newer.entries
+        self.levels += newer.levels
+        self.before += newer.before
+
+    def without(self, entries: int, levels: int) -> Pending:
+        """What is left when the files have the first of each."""
+        return Pending(self.entries[entries:], self.levels[levels:], self.before[entries:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +89,8 @@ class State:
     """
 
     lock: threading.RLock = field(default_factory=threading.RLock)
-    chains: dict[bytes, Chain] = field(default_factory=dict)
-    names: dict[str, bytes] = field(default_factory=dict)
+    chains: Chains = field(default_factory=Chains)
+    names: Names = field(default_factory=Names)
     published: Published = field(default_factory=Published)
     pending: dict[bytes, Pending] = field(default_factory=dict)
     blobs: dict[BlobKey, PendingBlob] = field(default_factory=dict)

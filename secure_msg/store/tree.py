@@ -115,6 +115,39 @@ class ChainTree:
         return found
 
 
+class Recent:
+    """The newest entries of a chain at a head, with the frontier before each: no file is needed."""
+
+    def __init__(self, head: Frontier, entries: list[Entry], before: list[Frontier]) -> None:
+        self._head = head
+        self._entries = entries
+        self._before = before
+        self._first = head.size - len(entries)
+        self._nodes: dict[tuple[int, int], bytes] = {}
+
+    def path(self, sequence: int) -> tuple[bytes, ...]:
+        """The inclusion path in the head of one of these entries."""
+        before = self._before[sequence - self._first]
+
+        def node(level: int, index: int) -> bytes:
+            if index << level > sequence:
+                return self._node(level, index)
+            # What stands left of a leaf in a path are the subtrees that were complete before it.
+            return before.hashes[(before.size >> (level + 1)).bit_count()]
+
+        return merkle.inclusion_path(sequence, self._head.size, node)
+
+    def _node(self, level: int, index: int) -> bytes:
+        """A complete subtree of these entries alone."""
+        if level == 0:
+            return self._entries[index - self._first].leaf
+        known = self._nodes.get((level, index))
+        if known is None:
+            left, right = self._node(level - 1, 2 * index), self._node(level - 1, 2 * index + 1)
+            known = self._nodes[level, index] = merkle.node_hash(left, right)
+        return known
+
+
 def find_unique(view: ChainView, unique: bytes, start: int) -> tuple[int, int] | None:
     """(sequence, log index) of the entry with this id from `start` on. Raises Damaged."""
     stored = view.flushed - start

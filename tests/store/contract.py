@@ -371,6 +371,28 @@ class StoreContract:
                 state = ChainState(THREAD, frontier)
                 verify_page(state, headers, Head(head.size, head.root))
 
+    @pytest.mark.parametrize("kept", [1, 37, 256, 300])
+    def test_every_entry_has_its_receipt_and_its_frontier(self, house: House, kept: int) -> None:
+        """Of entries in the files, of those that are not, and of several of one commit."""
+        store = house.open()
+        store.commit(opened())
+        if kept > 1:
+            store.commit(Transaction(tuple(message(b"kept %d" % n) for n in range(kept - 1))))
+        store = house.open()
+        for count in (1, 2, 5, 1, 30, 1):
+            store.commit(Transaction(tuple(message(b"new %d" % n) for n in range(count))))
+        for current in now_and_after_restart(store, house):
+            size = current.head(THREAD).size
+            assert size == kept + 40
+            expected = merkle.EMPTY
+            for sequence, entry in enumerate(current.entries(THREAD, 0, size)):
+                assert current.frontier(THREAD, sequence) == expected
+                receipt = current.receipt(THREAD, sequence)
+                verify_receipt(receipt, house.identity.public, house.identity.origin)
+                assert receipt.header == entry.header
+                expected = expected.append(merkle.leaf_hash(entry.header))
+            assert current.frontier(THREAD, size) == expected
+
     def test_a_name_is_in_the_map_under_the_salt_of_the_genesis_leaf(self, house: House) -> None:
         store = house.open()
         store.commit(account(ALICE, "alice"))

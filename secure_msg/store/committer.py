@@ -131,24 +131,29 @@ class Committer:
         self.transactions = 0
 
     def process(self, batch: list[Request]) -> bool:
-        """Settle every request of the batch; False when the disk failed."""
+        """Settle every request of the batch; False when the disk failed.
+
+        Refusals wait for the disk too: one may follow from a transaction of the same batch, and
+        would tell of a change that a crash can still take back.
+        """
         stage = self._new_stage()
-        waiting = [(request, found) for request in batch if (found := _stage_one(stage, request))]
-        if not stage.empty or any(request.timed for request, _ in waiting):
+        outcomes = [(request, _stage_one(stage, request)) for request in batch]
+        accepted = sum(isinstance(outcome, Committed) for _, outcome in outcomes)
+        if not stage.empty or any(request.timed for request in batch):
             prepared = self._installer.prepare(stage)
             try:
                 sealed: Sealed = self._offload(lambda: self._make_durable(prepared))
             except OSError as error:
                 _log.critical("the journal cannot be written: %s", error.strerror)
                 self.failed = True
-                fail([request for request, _ in waiting])
+                fail(batch)
                 return False
             self._installer.install(prepared, sealed.checkpoint)
             self.batches += 1
-            self._report(stage, len(waiting), sealed)
-        self.transactions += len(waiting)
-        for request, committed in waiting:
-            request.done.set_result(committed)
+            self._report(stage, accepted, sealed)
+        self.transactions += accepted
+        for request, outcome in outcomes:
+            _settle(request, outcome)
         return True
 
     def _make_durable(self, prepared: Prepared) -> Sealed:
@@ -168,10 +173,16 @@ class Committer:
         self._observer.committed(report)
 
 
-def _stage_one(stage: Stage, request: Request) -> Committed | None:
-    """The transaction's outcome; None when it was refused, which its Future then says."""
+def _stage_one(stage: Stage, request: Request) -> Committed | StoreError | ValueError:
+    """The transaction's outcome: what it came to, or why it is refused."""
     try:
         return stage.transact(request.transaction)
     except (StoreError, ValueError) as error:
-        request.done.set_exception(error)
-        return None
+        return error
+
+
+def _settle(request: Request, outcome: Committed | StoreError | ValueError) -> None:
+    if isinstance(outcome, Committed):
+        request.done.set_result(outcome)
+    else:
+        request.done.set_exception(outcome)

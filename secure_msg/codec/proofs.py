@@ -13,6 +13,9 @@ LEAF_SIZE = 80
 MAX_HEADER = 256
 MAX_PATH = 53
 MAX_CHECKPOINT = 65_536
+MAX_STATEMENT = 8_192
+MAX_RESTORATIONS = 8
+MAX_CONSISTENCY = 64
 
 
 @record
@@ -59,3 +62,37 @@ class HeadProof:
     log_leaf: Annotated[bytes, Fixed(LEAF_SIZE)]
     log_path: Annotated[tuple[bytes, ...], Many(Fixed(32), MAX_PATH)]
     checkpoint: Annotated[bytes, Bytes(MAX_CHECKPOINT)]
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class RestoredStatement:
+    """The server went back, at `time`, to the log of this size and root; `copied` is its time."""
+
+    server: Annotated[bytes, Fixed(32)]
+    id: Annotated[bytes, Fixed(16)]
+    time: Annotated[int, Uint()]
+    size: Annotated[int, Uint()]
+    root: Annotated[bytes, Fixed(32)]
+    copied: Annotated[int, Uint()]
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """A signed RestoredStatement, and its leaf's way into a checkpoint."""
+
+    statement: Annotated[bytes, Bytes(MAX_STATEMENT)]
+    log_index: Annotated[int, Uint()]
+    log_leaf: Annotated[bytes, Fixed(LEAF_SIZE)]
+    log_path: Annotated[tuple[bytes, ...], Many(Fixed(32), MAX_PATH)]
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class LogNews:
+    """The newest checkpoint, the proof that leads to it from a known size, and restorations."""
+
+    checkpoint: Annotated[bytes, Bytes(MAX_CHECKPOINT)]
+    consistency: Annotated[tuple[bytes, ...], Many(Fixed(32), MAX_CONSISTENCY)]
+    restorations: Annotated[tuple[Restoration, ...], Many(Nested(Restoration), MAX_RESTORATIONS)]

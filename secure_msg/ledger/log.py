@@ -16,6 +16,7 @@ NO_TOUCHED = bytes(32)
 
 _LEAF_MAGIC = b"SMLEAF\x00\x01"
 _GENESIS_MAGIC = b"SMGENS\x00\x01"
+_RESTORED_MAGIC = b"SMREST\x00\x01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,35 @@ class LogLeaf:
     def from_bytes(cls, data: bytes) -> LogLeaf:
         """Raises MalformedData."""
         return cls(*_read(_LEAF_MAGIC, data, "log leaf"))
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredLeaf:
+    """In a commit's place: the server went back to a copy, as a statement with this hash says."""
+
+    time: int
+    map_root: bytes
+    statement: bytes
+
+    @property
+    def touched_root(self) -> bytes:
+        """As of a commit that touched no chain."""
+        return NO_TOUCHED
+
+    def to_bytes(self) -> bytes:
+        return _write(_RESTORED_MAGIC, self.time, self.map_root, self.statement)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> RestoredLeaf:
+        """Raises MalformedData."""
+        return cls(*_read(_RESTORED_MAGIC, data, "restored leaf"))
+
+
+def read_mapped(data: bytes) -> LogLeaf | RestoredLeaf:
+    """A leaf that holds a map root: every one but the genesis leaf. Raises MalformedData."""
+    if data.startswith(_RESTORED_MAGIC):
+        return RestoredLeaf.from_bytes(data)
+    return LogLeaf.from_bytes(data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from secure_msg.ledger import merkle
 from secure_msg.ledger.chain import ChainHeader, Head, read_header
 from secure_msg.ledger.checkpoint import Checkpoint, verify_checkpoint
 from secure_msg.ledger.errors import ProofError
-from secure_msg.ledger.log import LogLeaf
+from secure_msg.ledger.log import read_mapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _verify_log(
     proof: Receipt | HeadProof, map_root: bytes, server_public: bytes, origin: str
 ) -> tuple[int, Checkpoint]:
     """The time of the log leaf that holds `map_root`, and the checkpoint that covers it."""
-    leaf = LogLeaf.from_bytes(proof.log_leaf)
+    leaf = read_mapped(proof.log_leaf)
     if leaf.map_root != map_root:
         raise ProofError("the map proof leads to another root")
     checkpoint = verify_checkpoint(proof.checkpoint, origin, server_public)

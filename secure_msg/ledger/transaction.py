@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from secure_msg.codec.proofs import HeadProof, MapProof, Receipt
+from secure_msg.codec.proofs import HeadProof, LogNews, MapProof, Receipt
 from secure_msg.ledger.merkle import Frontier
 
 
@@ -189,6 +189,9 @@ class Store(Protocol):
     def head_proof(self, chain: bytes) -> HeadProof: ...
 
     def checkpoint(self) -> bytes: ...
+
+    def log_news(self, seen: int) -> LogNews:
+        """How the newest checkpoint follows on the log of `seen` leaves, and restorations."""
 
     def ledger_file(self, path: str) -> bytes | None:
         """A resource of the log by its tlog-tiles path ("checkpoint", "tile/0/000", ...)."""

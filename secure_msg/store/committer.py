@@ -176,6 +176,8 @@ class Committer:
 def _stage_one(stage: Stage, request: Request) -> Committed | StoreError | ValueError:
     """The transaction's outcome: what it came to, or why it is refused."""
     try:
+        if request.restored is not None:
+            stage.restored = request.restored(stage.time)
         return stage.transact(request.transaction)
     except (StoreError, ValueError) as error:
         return error

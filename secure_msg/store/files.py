@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from secure_msg.codec.proofs import HeadProof, MapProof, Receipt
+from secure_msg.codec.proofs import HeadProof, LogNews, MapProof, Receipt
 from secure_msg.crypto.random import RandomBytes
 from secure_msg.ledger.merkle import Frontier
 from secure_msg.ledger.transaction import (
@@ -31,10 +31,12 @@ from secure_msg.store.journal import Journal
 from secure_msg.store.layout import Layout
 from secure_msg.store.lock import FolderLock
 from secure_msg.store.logfiles import LogFiles
+from secure_msg.store.lognews import log_news
 from secure_msg.store.observer import Observer, Unobserved
 from secure_msg.store.reader import Reader
 from secure_msg.store.recovery import adopt_heads, check_reach, read_checkpoint, replay
 from secure_msg.store.requests import checked_request
+from secure_msg.store.restorations import Restorations
 from secure_msg.store.sequencer import Request, Sequencer
 from secure_msg.store.serverkeys import ServerKeys
 from secure_msg.store.stage import Base, Stage, stage_keys
@@ -101,6 +103,7 @@ class FileStore:
             name_salt=keys.identity.name_salt,
             on_damage=outside.on_damage,
         )
+        self._restorations = Restorations(layout.root, keys, disk, outside.random)
         self._stage_keys = stage_keys(keys)
         self._installer = Installer(self._state, self._folders, self._log)
         self._sequencer = Sequencer(self._process)
@@ -235,6 +238,12 @@ class FileStore:
     def ledger_file(self, path: str) -> bytes | None:
         return self._reader.ledger_file(path)
 
+    def log_news(self, seen: int) -> LogNews:
+        with self._reader.watched("the log"):
+            published = self._state.published
+            statements = self._restorations.newest(published.log.size)
+            return log_news(self._log, published, seen, statements)
+
     # Beside the port.
 
     def tick(self, now: int) -> bool:
@@ -282,19 +291,46 @@ class FileStore:
     def _recover(self) -> None:
         """Make whole what a crash left, then mark the start by a timed leaf."""
         accounts = replay(
-            self._state, self._journal, self._installer, self._stage, self._checkpoint
+            self._state,
+            self._journal,
+            self._installer,
+            self._stage,
+            self._checkpoint,
+            keep=self._restorations.keep,
         )
         self._background.write(*self._begin_with_leaf())
+        self._restorations.done()
         for account in accounts:
             self._sweep(account)
 
     def _begin_with_leaf(self) -> tuple[int, Snapshot]:
         # Leaf 0 is the genesis leaf, which holds no map root: proofs need one more.
         for _ in range(1 if self._state.published.log.size else 2):
-            request = Request(Transaction(), 0, timed=True)
-            self._process([request])
-            request.done.result()
+            if not self._tell_restored():
+                self._commit_at_start(Request(Transaction(), 0, timed=True))
         return self._background.begin()
+
+    def _tell_restored(self) -> bool:
+        """Say that the store was set back to a copy, where that is announced and not yet said."""
+        before = self._state.published
+        announced = self._restorations.announced()
+        size = before.log.size
+        if announced is None or size < 2 or self._restorations.said(announced, size):
+            return False
+        said: list[bytes] = []
+
+        def say(now: int) -> bytes:
+            said.append(self._restorations.statement(announced, now, before.log, before.time))
+            return said[0]
+
+        self._commit_at_start(Request(Transaction(), 0, timed=True, restored=say))
+        self._restorations.keep(size, said[0])
+        _log.warning("the store was set back to a copy of log size %d", size)
+        return True
+
+    def _commit_at_start(self, request: Request) -> None:
+        self._process([request])
+        request.done.result()
 
     def _sweep(self, account: bytes) -> None:
         """Unlink the superseded blobs that a crash left behind."""

@@ -12,7 +12,7 @@ from secure_msg.store.chainfiles import ChainFiles, ChainKeys
 from secure_msg.store.durable import Disk
 from secure_msg.store.state import PUT, Chain
 
-FORMAT = b"secure-msg storage 1\n"
+FORMAT = b"secure-msg storage 2\n"
 FOLDERS = {"account": "accounts", "opened": "threads"}
 
 _BLOB = re.compile(r"([0-9a-f]{64})\.([1-9][0-9]{0,15})")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from secure_msg.codec.proofs import MAX_STATEMENT
 from secure_msg.codec.schema import (
     Bytes,
     Choice,
@@ -67,13 +68,17 @@ class BatchName:
 @record
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """All that became durable together; the payload of one journal record."""
+    """All that became durable together; the payload of one journal record.
+
+    `restored` is the statement that the server was set back to a copy, of the first batch after it.
+    """
 
     time: Annotated[int, Uint()]
     appends: Annotated[tuple[BatchAppend, ...], Many(Nested(BatchAppend), MAX_IN_BATCH)]
     puts: Annotated[tuple[BatchPut, ...], Many(Nested(BatchPut), MAX_IN_BATCH)]
     registers: Annotated[tuple[BatchRegister, ...], Many(Nested(BatchRegister), MAX_IN_BATCH)]
     names: Annotated[tuple[BatchName, ...], Many(Nested(BatchName), MAX_IN_BATCH)]
+    restored: Annotated[bytes | None, Maybe(Bytes(MAX_STATEMENT))] = None
 
 
 @record

@@ -10,7 +10,7 @@ from secure_msg.codec.schema import from_bytes
 from secure_msg.crypto.errors import InvalidSignature
 from secure_msg.ledger.checkpoint import Checkpoint, verify_checkpoint
 from secure_msg.ledger.errors import BadCheckpoint
-from secure_msg.ledger.log import LogLeaf
+from secure_msg.ledger.log import read_mapped
 from secure_msg.ledger.map import Leaf, SparseMap, chain_label, head_value, name_label, name_value
 from secure_msg.ledger.merkle import Frontier
 from secure_msg.ledger.transaction import Damaged
@@ -51,7 +51,7 @@ def adopt_heads(state: State, found: FoundHeads, identity: ServerIdentity, log: 
     mark = found.mark
     head = LogHead(Frontier(mark.log_size, mark.frontier), mark.leaf, mark.path)
     map_at_mark = SparseMap(_leaves(state, identity.name_salt))
-    if head.size > 1 and LogLeaf.from_bytes(mark.leaf).map_root != map_at_mark.root:
+    if head.size > 1 and read_mapped(mark.leaf).map_root != map_at_mark.root:
         raise Damaged("the heads do not lead to the map root in the newest log leaf")
     log.load(head)
     state.published = Published(head, map_at_mark, b"", mark.time)
@@ -63,9 +63,12 @@ def replay(
     installer: Installer,
     new_stage: Callable[[int, int], Stage],
     checkpoint: Checkpoint | None,
+    *,
+    keep: Callable[[int, bytes], None],
 ) -> frozenset[bytes]:
     """Apply what the journal has beyond the mark. Raises Damaged.
 
+    `keep` is given the statements of restorations, by log index: no other file has them yet.
     The accounts given back are those whose folders may hold blobs that a crash left behind.
     """
     _compare(state, checkpoint)
@@ -78,6 +81,8 @@ def replay(
             stage = new_stage(record.index, batch.time)
             stage.replay(batch)
             installer.install(installer.prepare(stage), b"")
+            if batch.restored is not None:
+                keep(record.index, batch.restored)
             _compare(state, checkpoint)
     return frozenset(accounts)
 

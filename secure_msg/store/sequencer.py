@@ -21,11 +21,16 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Request:
-    """One waiting transaction; `size` bounds what a batch holds. `timed` makes a leaf anyway."""
+    """One waiting transaction; `size` bounds what a batch holds. `timed` makes a leaf anyway.
+
+    `restored` gives, for the leaf's time, a statement that takes the place of the touched chains:
+    nothing else is in that batch.
+    """
 
     transaction: Transaction
     size: int
     timed: bool = False
+    restored: Callable[[int], bytes] | None = None
     done: Future[Committed] = field(default_factory=Future)
 
 

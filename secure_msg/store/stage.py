@@ -106,6 +106,8 @@ class Stage:
         self.files: dict[tuple[bytes, bytes], IndexedFile | None] = {}
         self.blobs: dict[tuple[bytes, bytes], BatchPut] = {}
         self.replaced: dict[tuple[bytes, bytes], int] = {}
+        self.restored: bytes | None = None
+        """A statement that takes the place of the touched chains in the leaf."""
         self._batch: tuple[
             list[BatchAppend], list[BatchPut], list[BatchRegister], list[BatchName]
         ] = ([], [], [], [])
@@ -116,7 +118,14 @@ class Stage:
 
     def batch(self) -> Batch:
         appends, puts, registers, names = self._batch
-        return Batch(self.time, tuple(appends), tuple(puts), tuple(registers), tuple(names))
+        return Batch(
+            self.time,
+            tuple(appends),
+            tuple(puts),
+            tuple(registers),
+            tuple(names),
+            self.restored,
+        )
 
     def transact(self, transaction: Transaction) -> Committed:
         """Check one transaction and apply it. Raises Conflict, Stale, Damaged, ValueError."""
@@ -149,6 +158,7 @@ class Stage:
             self.set_register(register)
         for name in batch.names:
             self.claim_name(name)
+        self.restored = batch.restored
 
     def leaf(self, before: SparseMap) -> tuple[bytes, SparseMap]:
         """The log leaf of this batch and the map after it; `before` is left as it is."""
@@ -164,6 +174,9 @@ class Stage:
                 leaves.append((chain_label(chain_id), head_value(size, root)))
         after = copy.copy(before)
         after.update([*leaves, *self._name_leaves()])
+        if self.restored is not None:
+            statement = sha256(self.restored)
+            return log.RestoredLeaf(self.time, after.root, statement).to_bytes(), after
         return log.LogLeaf(self.time, after.root, log.touched_root(touched)).to_bytes(), after
 
     def _name_leaves(self) -> Iterable[Leaf]:

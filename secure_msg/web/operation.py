@@ -6,6 +6,8 @@ import re
 
 from flask import Blueprint, Response, jsonify
 
+from secure_msg.codec.cbor import MAX_INT
+from secure_msg.web.bodies import answer, read_number
 from secure_msg.web.errors import WebProblem
 from secure_msg.web.services import services
 
@@ -29,6 +31,11 @@ def tile(path: str) -> Response:
     response = Response(found, content_type="application/octet-stream")
     response.headers["Cache-Control"] = _FOREVER
     return response
+
+
+@routes.get("/api/log")
+def log_news() -> Response:
+    return answer(services().store.log_news(read_number("seen", MAX_INT)))
 
 
 @routes.get("/healthz")

@@ -12,7 +12,7 @@ import pytest
 from secure_msg.ledger import merkle
 from secure_msg.ledger.chain import ChainState, Head, check_content, read_header, verify_page
 from secure_msg.ledger.checkpoint import verify_checkpoint
-from secure_msg.ledger.log import GenesisLeaf, LogLeaf, server_identity
+from secure_msg.ledger.log import GenesisLeaf, LogLeaf, read_mapped, server_identity
 from secure_msg.ledger.map import name_label, name_value, verify_included
 from secure_msg.ledger.receipt import verify_head, verify_receipt
 from secure_msg.ledger.tiles import bundle_entries, tile_hashes, tiles_of_growth
@@ -119,7 +119,7 @@ def audit(store: Store, identity: ServerIdentity) -> None:
     assert hashes == [merkle.leaf_hash(leaf) for leaf in leaves]
     assert merkle.root_of(hashes) == checkpoint.root
     assert GenesisLeaf.from_bytes(leaves[0]).server == server_identity(identity.public)
-    times = [LogLeaf.from_bytes(leaf).time for leaf in leaves[1:]]
+    times = [read_mapped(leaf).time for leaf in leaves[1:]]
     assert times == sorted(times)
     chains = [*store.chains("account"), *store.chains("thread")]
     private = [private_chain(one) for one, _ in store.chains("account")]

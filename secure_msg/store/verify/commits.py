@@ -6,7 +6,14 @@ from secure_msg.codec.errors import MalformedData
 from secure_msg.crypto.hash import sha256
 from secure_msg.crypto.mac import hmac_sha256
 from secure_msg.ledger import merkle
-from secure_msg.ledger.log import NO_TOUCHED, GenesisLeaf, LogLeaf, server_identity
+from secure_msg.ledger.log import (
+    NO_TOUCHED,
+    GenesisLeaf,
+    LogLeaf,
+    RestoredLeaf,
+    read_mapped,
+    server_identity,
+)
 from secure_msg.store.verify.inspection import Inspection
 from secure_msg.store.verify.log import LogLeaves, leaf_place
 from secure_msg.store.verify.report import Remedy
@@ -87,8 +94,8 @@ class Commits:
             self._damage(0, "names another server")
         return leaf
 
-    def _leaf(self, index: int) -> LogLeaf:
-        return LogLeaf.from_bytes(self._leaves[index])
+    def _leaf(self, index: int) -> LogLeaf | RestoredLeaf:
+        return read_mapped(self._leaves[index])
 
     def _damage(self, index: int, what: str) -> None:
         path, span = leaf_place(self._inspection.layout.ledger, index, self.size)

@@ -6,7 +6,7 @@ from secure_msg.crypto.errors import InvalidSignature
 from secure_msg.ledger import merkle
 from secure_msg.ledger.checkpoint import Checkpoint, verify_checkpoint
 from secure_msg.ledger.errors import BadCheckpoint
-from secure_msg.ledger.log import LogLeaf
+from secure_msg.ledger.log import read_mapped
 from secure_msg.ledger.map import Leaf, SparseMap, chain_label, head_value, name_label, name_value
 from secure_msg.ledger.merkle import Frontier
 from secure_msg.ledger.transaction import Damaged
@@ -58,7 +58,7 @@ class TailCheck:
 
     def _check_map(self) -> None:
         mark = self._found.mark
-        if mark.log_size > 1 and LogLeaf.from_bytes(mark.leaf).map_root != self._map.root:
+        if mark.log_size > 1 and read_mapped(mark.leaf).map_root != self._map.root:
             path = self._inspection.layout.heads[0]
             what = "the heads do not lead to the map root in the newest log leaf"
             self._inspection.damage(path, what, Remedy.NONE)

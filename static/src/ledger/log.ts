@@ -9,12 +9,20 @@ export const LEAF_SIZE = 80;
 
 const LEAF_MAGIC = fromHex('534d4c4541460001');
 const GENESIS_MAGIC = fromHex('534d47454e530001');
+const RESTORED_MAGIC = fromHex('534d524553540001');
 
 /** One commit: time in ms since 1970 UTC, the map after it, the chains that it touched. */
 export interface LogLeaf {
   readonly time: number;
   readonly mapRoot: Uint8Array;
   readonly touchedRoot: Uint8Array;
+}
+
+/** In a commit's place: the server went back to a copy, as a statement with this hash says. */
+export interface RestoredLeaf {
+  readonly time: number;
+  readonly mapRoot: Uint8Array;
+  readonly statement: Uint8Array;
 }
 
 /** Leaf 0: the salt under which names are mapped, and H(server public key). */
@@ -32,6 +40,17 @@ export function writeLogLeaf(leaf: LogLeaf): Uint8Array {
 export function readLogLeaf(data: Uint8Array): LogLeaf {
   const [time, mapRoot, touchedRoot] = read(LEAF_MAGIC, data, 'log leaf');
   return { time, mapRoot, touchedRoot };
+}
+
+/** Throws MalformedData. */
+export function readRestoredLeaf(data: Uint8Array): RestoredLeaf {
+  const [time, mapRoot, statement] = read(RESTORED_MAGIC, data, 'restored leaf');
+  return { time, mapRoot, statement };
+}
+
+/** Of a leaf that holds a map root: every one but the genesis leaf. Throws MalformedData. */
+export function readMapped(data: Uint8Array): Pick<LogLeaf, 'time' | 'mapRoot'> {
+  return equalBytes(data.subarray(0, 8), RESTORED_MAGIC) ? readRestoredLeaf(data) : readLogLeaf(data);
 }
 
 /** Throws MalformedData. */

@@ -5,7 +5,7 @@ import { equalBytes } from '../crypto/bytes.ts';
 import { type ChainHeader, type Head, ID_SIZE, MAX_HEADER, readHeader } from './chain.ts';
 import { type Checkpoint, MAX_CHECKPOINT, verifyCheckpoint } from './checkpoint.ts';
 import { ProofError } from './errors.ts';
-import { LEAF_SIZE, readLogLeaf } from './log.ts';
+import { LEAF_SIZE, readMapped } from './log.ts';
 import { MapProof, chainLabel, headValue, rootWith, rootWithout } from './map.ts';
 import { EMPTY_ROOT, HASH_SIZE, MAX_PATH, leafHash, rootFromInclusion, verifyInclusion } from './merkle.ts';
 
@@ -97,7 +97,7 @@ async function verifyLog(
   serverPublic: Uint8Array,
   origin: string,
 ): Promise<{ time: number; checkpoint: Checkpoint }> {
-  const leaf = readLogLeaf(proof.logLeaf);
+  const leaf = readMapped(proof.logLeaf);
   if (!equalBytes(leaf.mapRoot, mapRoot)) throw new ProofError('the map proof leads to another root');
   const checkpoint = await verifyCheckpoint(proof.checkpoint, origin, serverPublic);
   verifyInclusion(leafHash(proof.logLeaf), proof.logIndex, checkpoint.size, proof.logPath, checkpoint.root);

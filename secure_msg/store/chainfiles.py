@@ -105,7 +105,7 @@ class ChainFiles:
         """Put consecutive entries in their places; doing it again changes nothing."""
         writes.make_folder(self.folder)
         first = entries[0].sequence
-        rows = b"".join(self._row_bytes(entry) for entry in entries)
+        rows = b"".join(self.row_bytes(entry) for entry in entries)
         writes.write_at(self.folder / "leaves", [(first * ROW_SIZE, rows)])
         for group, members in groupby(entries, lambda entry: entry.sequence // GROUP):
             self._write_frames(writes, group, list(members))
@@ -122,7 +122,7 @@ class ChainFiles:
         if frame.body is None:
             return
         frames[sequence - start] = erased_frame(frame)
-        disk.replace(path, _table(frames, TABLE_SIZE).ljust(TABLE_SIZE, b"\0") + b"".join(frames))
+        disk.replace(path, entries_bytes(frames))
 
     def _entries_path(self, group: int) -> Path:
         return self.folder / f"entries-{group:06d}"
@@ -159,7 +159,8 @@ class ChainFiles:
         table = _table(frames, start)
         writes.write_at(path, [(SLOT_SIZE * slot, table), (start, b"".join(frames))])
 
-    def _row_bytes(self, entry: Entry) -> bytes:
+    def row_bytes(self, entry: Entry) -> bytes:
+        """The 64 bytes of an entry's row."""
         unique = entry.unique or NO_UNIQUE
         data = entry.leaf + unique + entry.log_index.to_bytes(INDEX_SIZE, "big")
         return data + self._row_mac(entry.sequence, data)
@@ -176,6 +177,11 @@ class ChainFiles:
     def _row_mac(self, sequence: int, data: bytes) -> bytes:
         position = sequence.to_bytes(8, "big")
         return hmac_sha256(self._keys.rows, self._chain, position, data)[:MAC_SIZE]
+
+
+def entries_bytes(frames: Sequence[bytes]) -> bytes:
+    """An entries file of exactly these frames, in order; an empty one leaves its slot empty."""
+    return _table(frames, TABLE_SIZE).ljust(TABLE_SIZE, b"\0") + b"".join(frames)
 
 
 def _table(frames: Sequence[bytes], start: int) -> bytes:

@@ -32,6 +32,7 @@ from secure_msg.store.layout import Layout
 from secure_msg.store.lock import FolderLock
 from secure_msg.store.logfiles import LogFiles
 from secure_msg.store.lognews import log_news
+from secure_msg.store.migrations import migrate
 from secure_msg.store.observer import Observer, Unobserved
 from secure_msg.store.reader import Reader
 from secure_msg.store.recovery import adopt_heads, check_reach, read_checkpoint, replay
@@ -167,6 +168,7 @@ class FileStore:
         lock = FolderLock(path)
         opened = False
         try:
+            migrate(path, keys, outside.disk)
             layout.prepare(outside.disk)
             store = cls(lock, layout, outside)
             store._recover()

@@ -119,10 +119,14 @@ class HeadsFile:
     def rewrite(self, lines: Iterable[HeadRecord | NameRecord], mark: MarkRecord) -> None:
         """Put copies of exactly these lines in the place of the old ones."""
         self.close()
-        data = MAGIC + b"".join(self._frames([*lines, mark]))
+        data = self.image(lines, mark)
         for path in self._paths:
             self._disk.replace(path, data)
         self._files = [self._disk.open_append(path) for path in self._paths]
+
+    def image(self, lines: Iterable[HeadRecord | NameRecord], mark: MarkRecord) -> bytes:
+        """A copy of exactly these lines."""
+        return MAGIC + b"".join(self._frames([*lines, mark]))
 
     @property
     def size(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +58,8 @@ class Journal:
         self._file: AppendFile | None = None
         self._found = read_segments(folder, key)
         self._numbers = [int(segment.path.name) for segment in self._found]
-        self._check_found()
+        check_segments(self._found)
+        self._cut_torn_tail()
 
     def records(self) -> Iterator[JournalRecord]:
         """What was found when the journal was opened, in order. Can be taken once."""
@@ -107,24 +108,6 @@ class Journal:
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:08d}"
 
-    def _check_found(self) -> None:
-        expected: int | None = None
-        for number, segment in enumerate(self._found):
-            later = any(one.records or one.valid_after for one in self._found[number + 1 :])
-            if not segment.whole and (segment.valid_after or later or not segment.torn):
-                raise Damaged(
-                    f"journal/{segment.path.name} is damaged from byte {segment.valid_end} on "
-                    f"(of {segment.data_size} bytes), and not by a write that was cut short"
-                )
-            for record in segment.records:
-                if expected is not None and record.index != expected:
-                    raise Damaged(
-                        f"journal/{segment.path.name} goes on with record {record.index} "
-                        f"where {expected} should stand"
-                    )
-                expected = record.index + 1
-        self._cut_torn_tail()
-
     def _cut_torn_tail(self) -> None:
         for segment in self._found:
             if not segment.whole:
@@ -134,6 +117,30 @@ class Journal:
 def read_segments(folder: Path, key: bytes) -> list[Segment]:
     """The segments in `folder` as they are, in order. Nothing is changed."""
     return [_scan(path, key) for path in sorted(filter(_is_segment, folder.iterdir()))]
+
+
+def check_segments(segments: list[Segment]) -> None:
+    """Raises Damaged unless the records follow one another and only a torn tail ends them."""
+    expected: int | None = None
+    for number, segment in enumerate(segments):
+        later = any(one.records or one.valid_after for one in segments[number + 1 :])
+        if not segment.whole and (segment.valid_after or later or not segment.torn):
+            raise Damaged(
+                f"journal/{segment.path.name} is damaged from byte {segment.valid_end} on "
+                f"(of {segment.data_size} bytes), and not by a write that was cut short"
+            )
+        for record in segment.records:
+            if expected is not None and record.index != expected:
+                raise Damaged(
+                    f"journal/{segment.path.name} goes on with record {record.index} "
+                    f"where {expected} should stand"
+                )
+            expected = record.index + 1
+
+
+def segment_bytes(key: bytes, records: Iterable[JournalRecord]) -> bytes:
+    """A segment of exactly these records."""
+    return SEGMENT_MAGIC + b"".join(_frame(key, one.index, one.payload) for one in records)
 
 
 def _scan(path: Path, key: bytes) -> Segment:

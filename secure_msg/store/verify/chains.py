@@ -8,13 +8,14 @@ from pathlib import Path
 from secure_msg.codec.errors import CodecError
 from secure_msg.ledger.transaction import Damaged
 from secure_msg.store.chainfiles import GROUP, ROW_SIZE, ChainFiles, Row
-from secure_msg.store.entry import HASH_SIZE, Entry
+from secure_msg.store.entry import HASH_SIZE, Entry, frame_bytes
 from secure_msg.store.records import HeadRecord
 from secure_msg.store.state import PUT, chain_of
 from secure_msg.store.verify.commits import Commits
 from secure_msg.store.verify.frames import EntriesFile, Span
 from secure_msg.store.verify.inspection import Inspection
 from secure_msg.store.verify.journal import Kept
+from secure_msg.store.verify.mend import Cut, Mend, Patch, Whole
 from secure_msg.store.verify.report import Remedy
 from secure_msg.store.verify.tree import LEVEL_BITS, RunningTree
 
@@ -45,7 +46,8 @@ class ChainCheck:
             yield from self._check_group(group, rows)
         if size * ROW_SIZE < len(rows):
             span = (size * ROW_SIZE, len(rows))
-            self._inspection.note(path, "rows of entries that no mark names", span)
+            what = "rows of entries that no mark names"
+            self._inspection.unmarked(path, what, span, Cut(size * ROW_SIZE))
         if not self.broken:
             self._touch()
             self._check_head(path)
@@ -80,8 +82,13 @@ class ChainCheck:
                     self._diagnose_frame(sequence, row, fault, file)
                 known = row or entry
                 self.tree.append(known.leaf if known else bytes(HASH_SIZE))
-        for span, what in file.unnamed(count):
-            self._inspection.note(path, what, span)
+        if (unmarked := file.unmarked(count)) is not None:
+            what = "slots of entries that no mark names"
+            self._inspection.unmarked(path, what, unmarked, Whole(file.rebuilt(count)))
+        for span in file.unnamed(count):
+            self._inspection.note(path, "bytes that no slot names", span)
+        if file.mended:
+            self._inspection.mends[path] = [Whole(file.rebuilt(count))]
         self._inspection.advance(count)
 
     def _read_frame(self, sequence: int, file: EntriesFile) -> tuple[Entry | None, str]:
@@ -126,29 +133,30 @@ class ChainCheck:
 
     def _diagnose_row(self, sequence: int, data: bytes, entry: Entry | None) -> None:
         """A row that does not check: its leaf hash alone, or what only the journal has."""
-        if len(data) < ROW_SIZE:
-            what, remedy = "the row is missing", self._remedy(sequence, entry)
-        elif entry is not None and self._read_row(sequence, entry.leaf + data[HASH_SIZE:]):
+        kept = None if entry is None else self._kept.entry(self._head.chain, sequence, entry.leaf)
+        mend = b"" if kept is None else self._files.row_bytes(kept)
+        what = "the row does not check" if len(data) == ROW_SIZE else "the row is missing"
+        remedy = Remedy.NONE if kept is None else Remedy.JOURNAL
+        if entry is not None and self._read_row(sequence, entry.leaf + data[HASH_SIZE:]):
             what, remedy = "the row's leaf hash is damaged", Remedy.DERIVED
-        else:
-            what, remedy = "the row does not check", self._remedy(sequence, entry)
-        self._damage_row(sequence, what, remedy)
+            mend = entry.leaf + data[HASH_SIZE:]
+        self._damage_row(sequence, what, remedy, mend)
 
     def _diagnose_frame(
         self, sequence: int, row: Row | None, fault: str, file: EntriesFile
     ) -> None:
         """A frame that is malformed, or not the one of the row's leaf hash."""
-        remedy = self._remedy(sequence, row)
-        if row is not None and recovered_entry(self._files, sequence, row.leaf, file) is not None:
-            fault, remedy = "the table's slot is damaged", Remedy.DERIVED
-        what = fault or "the entry does not match its leaf hash"
-        self._damage(file.path, what, remedy, file.span(sequence % GROUP), sequence)
-
-    def _remedy(self, sequence: int, known: Row | Entry | None) -> Remedy:
-        if known is None:
-            return Remedy.NONE
-        kept = self._kept.entry(self._head.chain, sequence, known.leaf)
-        return Remedy.NONE if kept is None else Remedy.JOURNAL
+        slot = sequence % GROUP
+        what, remedy = fault or "the entry does not match its leaf hash", Remedy.NONE
+        if row is not None:
+            kept = self._kept.entry(self._head.chain, sequence, row.leaf)
+            moved = moved_frame(self._files, sequence, row.leaf, file)
+            if moved is not None:
+                what, remedy = "the table's slot is damaged", Remedy.DERIVED
+                file.mended[slot] = moved
+            elif kept is not None:
+                remedy, file.mended[slot] = Remedy.JOURNAL, frame_bytes(kept)
+        self._damage(file.path, what, remedy, file.span(slot), sequence)
 
     def _check_head(self, path: Path) -> None:
         if self.tree.hashes != self._head.frontier:
@@ -166,29 +174,36 @@ class ChainCheck:
                 start = number * HASH_SIZE
                 if data[start : start + HASH_SIZE] != root:
                     what = f"the root over {256**level} entries is not what they give"
-                    self._damage(path, what, Remedy.DERIVED, (start, start + HASH_SIZE))
+                    span = (start, start + HASH_SIZE)
+                    self._damage(path, what, Remedy.DERIVED, span, mend=Patch(start, root))
             level += 1
 
-    def _damage_row(self, sequence: int, what: str, remedy: Remedy) -> None:
-        span = (sequence * ROW_SIZE, (sequence + 1) * ROW_SIZE)
-        self._damage(self._folder / "leaves", what, remedy, span, sequence)
+    def _damage_row(self, sequence: int, what: str, remedy: Remedy, mend: bytes = b"") -> None:
+        path, start = self._folder / "leaves", sequence * ROW_SIZE
+        span, patch = (start, start + ROW_SIZE), Patch(start, mend) if mend else None
+        self._damage(path, what, remedy, span, sequence, mend=patch)
 
     def _damage(
-        self, path: Path, what: str, remedy: Remedy, span: Span, entry: int | None = None
+        self,
+        path: Path,
+        what: str,
+        remedy: Remedy,
+        span: Span,
+        entry: int | None = None,
+        *,
+        mend: Mend | None = None,
     ) -> None:
         chain = self._head.chain
-        self._inspection.damage(path, what, remedy, span, chain=chain, entry=entry)
+        self._inspection.damage(path, what, remedy, span, chain=chain, entry=entry, mend=mend)
 
 
-def recovered_entry(
-    files: ChainFiles, sequence: int, leaf: bytes, file: EntriesFile
-) -> Entry | None:
-    """The entry of this leaf hash, if its frame is there and only its slot is damaged."""
+def moved_frame(files: ChainFiles, sequence: int, leaf: bytes, file: EntriesFile) -> bytes | None:
+    """The frame of this leaf hash, if it is there and only its slot is damaged."""
     for data in file.candidates(sequence % GROUP):
         try:
             entry = files.entry(sequence, data)
         except (Damaged, CodecError):
             continue
         if entry.leaf == leaf:
-            return entry
+            return data
     return None

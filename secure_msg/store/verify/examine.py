@@ -30,6 +30,17 @@ def verify(
 
     `passphrase` opens `server/keys` where it needs one. Raises WrongFormat, OSError.
     """
+    return examine(root, keys, passphrase=passphrase, progress=progress).report
+
+
+def examine(
+    root: Path,
+    keys: ServerKeys,
+    *,
+    passphrase: str | None = None,
+    progress: Progress | None = None,
+) -> Inspection:
+    """As `verify`; the inspection also has what would put the damage right."""
     inspection = Inspection(root, keys, progress)
     check_format(inspection)
     check_server(inspection, passphrase)
@@ -37,11 +48,12 @@ def verify(
     batches = read_batches(inspection, segments)
     found = check_heads(inspection, min(batches, default=None))
     if found is not None:
+        inspection.unflushed = found.mark.log_size in batches
         check_journal(inspection, segments, found.mark.log_size)
         _check_chains(inspection, found, Kept(inspection, batches, found.mark.log_size))
         TailCheck(inspection, found).run(batches)
         _name_excess(inspection)
-    return inspection.report
+    return inspection
 
 
 def _check_chains(inspection: Inspection, found: FoundHeads, kept: Kept) -> None:

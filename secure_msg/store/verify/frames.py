@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from secure_msg.ledger.transaction import Damaged
-from secure_msg.store.chainfiles import GROUP, SLOT_SIZE, TABLE_SIZE
+from secure_msg.store.chainfiles import GROUP, SLOT_SIZE, TABLE_SIZE, entries_bytes
 
 Span = tuple[int, int]
 """From the first byte to the one after the last."""
@@ -19,6 +19,8 @@ class EntriesFile:
         self.path = path
         self.data = data or b""
         self.missing = data is None
+        self.mended: dict[int, bytes] = {}
+        """Slot -> the frame that belongs there."""
 
     def span(self, slot: int) -> Span:
         """Where the table says that a frame is; (0, 0) when it has no such slot."""
@@ -45,12 +47,23 @@ class EntriesFile:
                 if TABLE_SIZE <= first < last <= len(self.data):
                     yield self.data[first:last]
 
-    def unnamed(self, count: int) -> Iterator[tuple[Span, str]]:
-        """What the first `count` slots do not name."""
-        if any(self.data[count * SLOT_SIZE : TABLE_SIZE]):
-            yield (count * SLOT_SIZE, TABLE_SIZE), "slots of entries that no mark names"
+    def unmarked(self, count: int) -> Span | None:
+        """The slots after the first `count`, unless they are empty."""
+        span = (count * SLOT_SIZE, TABLE_SIZE)
+        return span if any(self.data[slice(*span)]) else None
+
+    def unnamed(self, count: int) -> Iterator[Span]:
+        """The bytes after the table that the first `count` slots do not name."""
         at = TABLE_SIZE
         for start, end in [*sorted(self.span(slot) for slot in range(count)), (len(self.data), 0)]:
             if start > at:
-                yield (at, start), "bytes that no slot names"
+                yield at, start
             at = max(at, end)
+
+    def rebuilt(self, count: int) -> bytes:
+        """The file with what is mended; of the others each slot keeps what it names."""
+        return entries_bytes([self.mended.get(slot) or self._raw(slot) for slot in range(count)])
+
+    def _raw(self, slot: int) -> bytes:
+        start, end = self.span(slot)
+        return self.data[start:end] if start >= TABLE_SIZE else b""

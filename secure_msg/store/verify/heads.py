@@ -7,6 +7,7 @@ from secure_msg.store.durable import Disk
 from secure_msg.store.heads import MAGIC, FoundHeads, HeadsCopy, HeadsFile
 from secure_msg.store.records import MarkRecord
 from secure_msg.store.verify.inspection import Inspection
+from secure_msg.store.verify.mend import Whole
 from secure_msg.store.verify.report import Remedy
 
 
@@ -23,13 +24,18 @@ def check_heads(inspection: Inspection, journal_from: int | None) -> FoundHeads 
     copies = file.copies()
     if not any(one.data for one in copies) and journal_from is None:
         return FoundHeads()
-    _Copy(inspection, copies, 0, journal_from).check()
-    _Copy(inspection, copies, 1, journal_from).check()
+    before = len(inspection.report.damage)
+    for number in (0, 1):
+        _Copy(inspection, copies, number, journal_from).check()
     try:
-        return file.join(copies)
+        found = file.join(copies)
     except Damaged as damaged:
         inspection.damage(paths[0], str(damaged), Remedy.NONE)
         return None
+    if len(inspection.report.damage) > before:
+        image = file.image(found.live(), found.mark)
+        inspection.mends.update((path, [Whole(image)]) for path in paths)
+    return found
 
 
 class _Copy:

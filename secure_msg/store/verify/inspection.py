@@ -9,6 +9,7 @@ from pathlib import Path
 from secure_msg.store.chainfiles import ChainKeys
 from secure_msg.store.layout import Layout
 from secure_msg.store.serverkeys import ServerKeys
+from secure_msg.store.verify.mend import Mend
 from secure_msg.store.verify.report import Finding, Grade, Remedy, Report
 
 Progress = Callable[[int, int], None]
@@ -16,7 +17,11 @@ Progress = Callable[[int, int], None]
 
 
 class Inspection:
-    """The folder, its keys, the report; `known` are the files that something names."""
+    """The folder, its keys, the report.
+
+    `known` are the files that something names; `mends` what would put damaged ones right.
+    `unflushed`: the journal goes on beyond the files, so that a flush may have left its beginnings.
+    """
 
     def __init__(self, root: Path, keys: ServerKeys, progress: Progress | None) -> None:
         self.root = root
@@ -24,6 +29,8 @@ class Inspection:
         self.layout = Layout(root, ChainKeys(keys.derive("rows"), keys.derive("salt")))
         self.report = Report()
         self.known: set[Path] = set()
+        self.mends: dict[Path, list[Mend]] = {}
+        self.unflushed = False
         self.total = 0
         self._progress = progress
 
@@ -47,9 +54,12 @@ class Inspection:
         *,
         chain: bytes | None = None,
         entry: int | None = None,
+        mend: Mend | None = None,
     ) -> None:
         start, end = span or (None, None)
         name = self.name(path)
+        if mend is not None:
+            self.mends.setdefault(path, []).append(mend)
         self.report.add(Finding(Grade.DAMAGE, name, what, start, end, chain, entry, remedy))
 
     def excess(self, path: Path, what: str) -> None:
@@ -58,6 +68,13 @@ class Inspection:
     def note(self, path: Path, what: str, span: tuple[int, int] | None = None) -> None:
         start, end = span or (None, None)
         self.report.add(Finding(Grade.NOTE, self.name(path), what, start, end))
+
+    def unmarked(self, path: Path, what: str, span: tuple[int, int], mend: Mend) -> None:
+        """What only a flush that did not end leaves there; else somebody wrote it."""
+        if self.unflushed:
+            self.note(path, what, span)
+        else:
+            self.damage(path, what, Remedy.DERIVED, span, mend=mend)
 
     def name(self, path: Path) -> str:
         return os.path.relpath(path, self.root).replace(os.sep, "/")

@@ -8,10 +8,11 @@ from secure_msg.codec.errors import MalformedData
 from secure_msg.codec.schema import from_bytes, to_bytes
 from secure_msg.crypto.hash import sha256
 from secure_msg.store.entry import Entry, derived_salt, entry_of, live_frame
-from secure_msg.store.journal import MAX_PAYLOAD, Segment, read_segments
+from secure_msg.store.journal import MAX_PAYLOAD, Segment, read_segments, segment_bytes
 from secure_msg.store.records import Batch, BatchAppend, IndexedFile, PutBody
 from secure_msg.store.state import PUT, private_chain
 from secure_msg.store.verify.inspection import Inspection
+from secure_msg.store.verify.mend import Gone, Whole
 from secure_msg.store.verify.report import Remedy
 
 
@@ -43,11 +44,24 @@ def read_batches(inspection: Inspection, segments: list[Segment]) -> dict[int, B
 
 def check_journal(inspection: Inspection, segments: list[Segment], log_size: int) -> None:
     """`log_size` is the mark's: what stands before it is in the files."""
+    before = len(inspection.report.damage)
     for number, segment in enumerate(segments):
         later = any(one.records or one.valid_after for one in segments[number + 1 :])
         if not segment.whole:
             _report_rest(inspection, segment, segments, later=later, log_size=log_size)
     _check_order(inspection, segments, log_size)
+    found = inspection.report.damage[before:]
+    if found and all(one.remedy is Remedy.DERIVED for one in found):
+        _keep_needed(inspection, segments, log_size)
+
+
+def _keep_needed(inspection: Inspection, segments: list[Segment], log_size: int) -> None:
+    """All that a start needs are the records from the mark on, and they are whole."""
+    key = inspection.keys.derive("journal")
+    for segment in segments:
+        needed = [record for record in segment.records if record.index >= log_size]
+        mend = Whole(segment_bytes(key, needed)) if needed else Gone()
+        inspection.mends[segment.path] = [mend]
 
 
 def _report_rest(

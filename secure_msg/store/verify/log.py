@@ -18,6 +18,7 @@ from secure_msg.ledger.tiles import (
 )
 from secure_msg.store.records import MarkRecord
 from secure_msg.store.verify.inspection import Inspection
+from secure_msg.store.verify.mend import Whole
 from secure_msg.store.verify.report import Remedy
 
 LENGTH_SIZE = 2
@@ -96,7 +97,8 @@ class LogCheck:
             derived = None
         remedy = Remedy.NONE if derived is None else Remedy.DERIVED
         what = "it is missing or malformed" if stored is None else "its hashes do not lead upwards"
-        self._inspection.damage(self._path(tile), what, remedy)
+        mend = None if derived is None else Whole(b"".join(derived))
+        self._inspection.damage(self._path(tile), what, remedy, mend=mend)
         return derived or [None] * tile.width
 
     def _from_below(self, tile: Tile) -> list[bytes] | None:

@@ -15,6 +15,7 @@ from secure_msg.store.records import FolderIndex, IndexedFile, PutBody
 from secure_msg.store.verify.chains import ChainCheck
 from secure_msg.store.verify.inspection import Inspection
 from secure_msg.store.verify.journal import Kept
+from secure_msg.store.verify.mend import Gone, Whole
 from secure_msg.store.verify.report import Remedy
 
 
@@ -81,8 +82,9 @@ class PrivateCheck:
         what = "the file is missing" if data is None else "it is not what the chain names"
         span = None if data is None else (0, len(data))
         remedy = Remedy.NONE if kept is None else Remedy.JOURNAL
+        mend = None if kept is None else Whole(kept)
         self._inspection.damage(
-            path, what, remedy, span, chain=chain.identifier, entry=file.sequence
+            path, what, remedy, span, chain=chain.identifier, entry=file.sequence, mend=mend
         )
 
     def _check_index(self, size: int, path: Path) -> None:
@@ -94,7 +96,7 @@ class PrivateCheck:
         good = found is not None and (found.size, found.root) == (size, expected.root)
         if not good or files != expected.files:
             what = "it does not say what the chain says; the chain is read instead"
-            self._inspection.damage(path, what, Remedy.DERIVED, (0, len(data)))
+            self._inspection.damage(path, what, Remedy.DERIVED, (0, len(data)), mend=Gone())
 
     def _read_index(self, data: bytes) -> FolderIndex | None:
         mac = hmac_sha256(self._key, self._account, data[MAC_SIZE:])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from secure_msg.codec.schema import to_bytes
-from secure_msg.ledger.transaction import Damaged
 from secure_msg.store.layout import FORMAT
 from secure_msg.store.serverkeys import KEY_FILE, KeysRefused, open_keys, sealing_mode
 from secure_msg.store.verify.inspection import Inspection
+from secure_msg.store.verify.mend import Whole
 from secure_msg.store.verify.report import Remedy
 
 _NAMED = re.compile(rb"secure-msg storage [1-9][0-9]{0,5}\n")
@@ -20,7 +20,8 @@ def check_format(inspection: Inspection) -> None:
     data = inspection.read(path)
     if data is None or not _NAMED.fullmatch(data):
         what = "it is missing" if data is None else "it names no format"
-        inspection.damage(path, what, Remedy.DERIVED, (0, len(data or b"")))
+        span = (0, len(data or b""))
+        inspection.damage(path, what, Remedy.DERIVED, span, mend=Whole(FORMAT))
     elif data != FORMAT:
         inspection.layout.check_format()
 
@@ -28,10 +29,11 @@ def check_format(inspection: Inspection) -> None:
 def check_server(inspection: Inspection, passphrase: str | None) -> None:
     """Identity, and the sealed keys as far as they can be opened here."""
     folder = inspection.root / "server"
-    identity = inspection.read(folder / "identity")
-    if identity != to_bytes(inspection.keys.identity):
-        what = "it is missing" if identity is None else "it is not the one that was sealed"
-        inspection.damage(folder / "identity", what, Remedy.DERIVED)
+    identity, sealed = folder / "identity", to_bytes(inspection.keys.identity)
+    data = inspection.read(identity)
+    if data != sealed:
+        what = "it is missing" if data is None else "it is not the one that was sealed"
+        inspection.damage(identity, what, Remedy.DERIVED, mend=Whole(sealed))
     inspection.known |= {folder / "keys", inspection.root / "lock"}
     try:
         mode = sealing_mode(inspection.root)
@@ -44,5 +46,3 @@ def check_server(inspection: Inspection, passphrase: str | None) -> None:
             inspection.damage(folder / "keys", "these are another server's keys", Remedy.NONE)
     except KeysRefused as refused:
         inspection.damage(folder / "keys", str(refused), Remedy.NONE)
-    except Damaged as damaged:
-        inspection.damage(folder / "keys", str(damaged), Remedy.NONE)

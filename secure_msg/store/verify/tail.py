@@ -15,6 +15,7 @@ from secure_msg.store.records import Batch
 from secure_msg.store.stage import Base, Stage, stage_keys
 from secure_msg.store.state import Chain, chain_of
 from secure_msg.store.verify.inspection import Inspection
+from secure_msg.store.verify.mend import Whole
 from secure_msg.store.verify.report import Remedy
 
 
@@ -28,6 +29,7 @@ class TailCheck:
         self._chains: dict[bytes, Chain] = {}
         self._names: dict[str, bytes] = {}
         self._map = SparseMap(self._leaves())
+        self._lost = False
         self._log = Frontier(found.mark.log_size, found.mark.frontier)
 
     def run(self, batches: dict[int, Batch]) -> None:
@@ -39,6 +41,8 @@ class TailCheck:
                 return
             self._compare(checkpoint)
         self._inspection.report.log_size = self._log.size
+        if self._lost:
+            self._sign_again()
         if checkpoint is not None and checkpoint.size > self._log.size:
             what = f"heads and journal end with log size {self._log.size}, "
             what += f"and {checkpoint.size} was signed: the tail is lost"
@@ -68,15 +72,15 @@ class TailCheck:
         identity = self._inspection.keys.identity
         if data is None:
             if self._log.size:
-                self._damage("it is missing; a start signs it again", Remedy.DERIVED)
+                self._damage("it is missing", Remedy.DERIVED)
             return None
         try:
             found = verify_checkpoint(data, identity.origin, identity.public)
         except (BadCheckpoint, InvalidSignature):
-            self._damage("it does not check; a start signs it again", Remedy.DERIVED)
+            self._damage("it does not check", Remedy.DERIVED)
             return None
         if found.size < self._log.size:
-            self._damage("it is older than the files; a start signs it again", Remedy.DERIVED)
+            self._damage("it is older than the files", Remedy.DERIVED)
         return found
 
     def _compare(self, checkpoint: Checkpoint | None) -> None:
@@ -111,3 +115,9 @@ class TailCheck:
 
     def _damage(self, what: str, remedy: Remedy) -> None:
         self._inspection.damage(self._inspection.layout.checkpoint, what, remedy)
+        self._lost = self._lost or remedy is Remedy.DERIVED
+
+    def _sign_again(self) -> None:
+        """The log that was reached is the one that was signed: its checkpoint is made again."""
+        checkpoint = self._inspection.keys.checkpoint(self._log.size, self._log.root())
+        self._inspection.mends[self._inspection.layout.checkpoint] = [Whole(checkpoint)]

@@ -5,18 +5,12 @@ import hmac
 
 def hmac_sha256(key: bytes, *parts: bytes) -> bytes:
     """32 bytes. Parts are joined without separators."""
-    mac = hmac.new(key, digestmod="sha256")
-    for part in parts:
-        mac.update(part)
-    return mac.digest()
+    return hmac.digest(key, b"".join(parts), "sha256")
 
 
 def hmac_sha512(key: bytes, *parts: bytes) -> bytes:
     """64 bytes. Parts are joined without separators."""
-    mac = hmac.new(key, digestmod="sha512")
-    for part in parts:
-        mac.update(part)
-    return mac.digest()
+    return hmac.digest(key, b"".join(parts), "sha512")
 
 
 def equal(a: bytes, b: bytes) -> bool:

@@ -51,7 +51,13 @@ class Frontier:
 
     def append(self, leaf: bytes) -> Frontier:
         """The frontier after one more leaf hash."""
-        return self.grown(leaf)[0]
+        hashes, rest, node = self.hashes, self.size, leaf
+        kept = len(hashes)
+        while rest & 1:
+            kept -= 1
+            node = node_hash(hashes[kept], node)
+            rest >>= 1
+        return Frontier(self.size + 1, (*hashes[:kept], node))
 
     def grown(self, leaf: bytes) -> tuple[Frontier, tuple[Node, ...]]:
         """The frontier after one more leaf hash, and the subtrees completed by it, leaf first."""
@@ -77,10 +83,14 @@ EMPTY = Frontier(0, ())
 
 def root_of(leaves: Iterable[bytes]) -> bytes:
     """The root over leaf hashes."""
-    frontier = EMPTY
-    for leaf in leaves:
-        frontier = frontier.append(leaf)
-    return frontier.root()
+    level = list(leaves)
+    if not level:
+        return EMPTY_ROOT
+    while len(level) > 1:
+        # A lone last one stands for itself on the level above: this is the recursion of RFC 6962.
+        alone = level[-1:] if len(level) & 1 else []
+        level = [node_hash(*pair) for pair in zip(level[::2], level[1::2], strict=False)] + alone
+    return level[0]
 
 
 def inclusion_path(index: int, size: int, node: ReadNode) -> tuple[bytes, ...]:

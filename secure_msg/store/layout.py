@@ -12,15 +12,42 @@ from secure_msg.store.chainfiles import ChainFiles, ChainKeys
 from secure_msg.store.durable import Disk
 from secure_msg.store.state import PUT, Chain
 
-FORMAT = b"secure-msg storage 2\n"
+CURRENT = 2
+
+
+def format_bytes(number: int) -> bytes:
+    """What the file `format` holds."""
+    return b"secure-msg storage %d\n" % number
+
+
+FORMAT = format_bytes(CURRENT)
 FOLDERS = {"account": "accounts", "opened": "threads"}
 
+_FORMAT = re.compile(rb"secure-msg storage ([1-9][0-9]{0,5})\n")
 _BLOB = re.compile(r"([0-9a-f]{64})\.([1-9][0-9]{0,15})")
 _INDEX = re.compile(r"index\.([1-9][0-9]{0,15})")
 
 
 class WrongFormat(StoreError):
     """The folder is not a storage folder of this version."""
+
+
+def is_format(data: bytes) -> bool:
+    """Whether a `format` file of this content names any format at all."""
+    return _FORMAT.fullmatch(data) is not None
+
+
+def named_format(path: Path) -> int:
+    """The number in a `format` file, of this program or an older one. Raises WrongFormat."""
+    found = _FORMAT.fullmatch(path.read_bytes())
+    if found is None:
+        raise WrongFormat(f"{path} names no format of a storage folder")
+    if int(found[1]) > CURRENT:
+        raise WrongFormat(
+            f"{path} names format {int(found[1])}, which a newer program made; "
+            f"this one knows formats up to {CURRENT}"
+        )
+    return int(found[1])
 
 
 def folder_name(identifier: bytes) -> str:
@@ -69,9 +96,11 @@ class Layout:
 
     def check_format(self) -> None:
         """Raises WrongFormat, OSError."""
-        if self.format.read_bytes() != FORMAT:
+        found = named_format(self.format)
+        if found != CURRENT:
             raise WrongFormat(
-                f"{self.format} names another format than {FORMAT.decode().strip()!r}"
+                f"{self.format} names format {found}, and this program needs {CURRENT}: "
+                "a start of the server brings it there"
             )
 
     def chain(self, chain: Chain) -> Path:

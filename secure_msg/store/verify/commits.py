@@ -32,6 +32,8 @@ class Commits:
         self._leaves = leaves
         self._blind = inspection.keys.derive("blind")
         self._buckets: dict[int, bytearray] = {}
+        self.restored: dict[int, bytes] = {}
+        """Log index -> hash of the statement that its restored leaf names."""
         self._times = [self._read(index) for index in range(leaves.size)]
         self._check_times()
 
@@ -75,10 +77,13 @@ class Commits:
         if index in self._leaves.lost:
             return LOST
         try:
-            return self._genesis().time if index == 0 else self._leaf(index).time
+            leaf = self._leaf(index) if index else self._genesis()
         except MalformedData:
             self._damage(index, "has not the form of one")
             return LOST
+        if isinstance(leaf, RestoredLeaf):
+            self.restored[index] = leaf.statement
+        return leaf.time
 
     def _check_times(self) -> None:
         last = 0

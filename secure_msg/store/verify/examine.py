@@ -15,7 +15,7 @@ from secure_msg.store.verify.journal import Kept, check_journal, read_batches, r
 from secure_msg.store.verify.log import LogCheck
 from secure_msg.store.verify.private import PrivateCheck
 from secure_msg.store.verify.report import Report
-from secure_msg.store.verify.server import check_format, check_server
+from secure_msg.store.verify.server import check_format, check_restored, check_server
 from secure_msg.store.verify.tail import TailCheck
 
 
@@ -50,15 +50,17 @@ def examine(
     if found is not None:
         inspection.unflushed = found.mark.log_size in batches
         check_journal(inspection, segments, found.mark.log_size)
-        _check_chains(inspection, found, Kept(inspection, batches, found.mark.log_size))
+        commits = Commits(inspection, LogCheck(inspection, found.mark).run())
+        check_restored(inspection, commits.restored, batches)
+        kept = Kept(inspection, batches, found.mark.log_size)
+        _check_chains(inspection, found, commits, kept)
         TailCheck(inspection, found).run(batches)
         _name_excess(inspection)
     return inspection
 
 
-def _check_chains(inspection: Inspection, found: FoundHeads, kept: Kept) -> None:
+def _check_chains(inspection: Inspection, found: FoundHeads, commits: Commits, kept: Kept) -> None:
     inspection.total = sum(head.size for head in found.heads.values())
-    commits = Commits(inspection, LogCheck(inspection, found.mark).run())
     whole = True
     # In the order of the ids, as the leaves of a touched root.
     for identifier in sorted(found.heads):

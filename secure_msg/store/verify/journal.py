@@ -45,6 +45,10 @@ def read_batches(inspection: Inspection, segments: list[Segment]) -> dict[int, B
 def check_journal(inspection: Inspection, segments: list[Segment], log_size: int) -> None:
     """`log_size` is the mark's: what stands before it is in the files."""
     before = len(inspection.report.damage)
+    if log_size and not segments:
+        # A flush goes on in a new segment before it drops the older ones.
+        what = "it has no segment: what was not yet in the files is lost"
+        inspection.damage(inspection.layout.journal, what, Remedy.NONE)
     for number, segment in enumerate(segments):
         later = any(one.records or one.valid_after for one in segments[number + 1 :])
         if not segment.whole:

@@ -75,6 +75,12 @@ def _ledger_name(value: str) -> str:
     return value
 
 
+def _token(value: str) -> str:
+    if value and not re.fullmatch(r"[!-~]{16,256}", value):
+        raise ValueError("must have 16 to 256 characters of ASCII without spaces")
+    return value
+
+
 def _public_urls(value: str) -> tuple[str, ...]:
     return tuple(_origin(part.strip()) for part in value.split(",") if part.strip())
 
@@ -168,6 +174,14 @@ SETTINGS: tuple[Setting, ...] = (
         _integer(1, 100_000),
     ),
     Setting(
+        "METRICS_TOKEN",
+        "16 to 256 characters",
+        "",
+        "Whoever shows it as a bearer token may read /metrics. When empty, "
+        "only direct connections from this machine may.",
+        _token,
+    ),
+    Setting(
         "LOG_LEVEL",
         "debug, info, warning, error",
         "info",
@@ -193,6 +207,7 @@ class Settings:
     folder_quota_mib: int
     max_connections: int
     rate_factor: int
+    metrics_token: str = field(repr=False)
     log_level: str
 
 

@@ -40,12 +40,13 @@ class Origins:
         if self._public:
             return self._public
         host = str(environ.get("HTTP_HOST", "")).lower()
-        if not self._any_name and not _nobody_else_s(host):
+        if not self._any_name and not nobody_else_s(host):
             return frozenset()
         return frozenset({f"{environ['wsgi.url_scheme']}://{host}"})
 
 
-def _nobody_else_s(host: str) -> bool:
+def nobody_else_s(host: str) -> bool:
+    """Whether a Host header is localhost or a number: no name that somebody could point here."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
         if name == "localhost" or name.endswith(".localhost"):

@@ -45,6 +45,8 @@ def test_nothing_need_be_set():
         ("FOLDER_QUOTA_MIB", "0"),
         ("MAX_CONNECTIONS", "1"),
         ("RATE_FACTOR", "0"),
+        ("METRICS_TOKEN", "fifteen-letters"),
+        ("METRICS_TOKEN", "sixteen letters!"),
         ("LOG_LEVEL", "loud"),
     ],
 )

@@ -19,6 +19,14 @@ _READ_MESSAGES = """items => items.map(item => [
 ])"""
 
 
+def close_context(context: BrowserContext) -> None:
+    """A route's handler that is still at work would fail in whatever test comes next."""
+    for page in context.pages:
+        page.unroute_all(behavior="ignoreErrors")
+    context.unroute_all(behavior="ignoreErrors")
+    context.close()
+
+
 @dataclass
 class Person:
     """One browser context with one page; `base` is the server's address."""
@@ -158,8 +166,4 @@ class Person:
             raise AssertionError(f"{self.name}: {self.troubles}")
 
     def leave(self) -> None:
-        # A handler that is still at work would fail in whatever test comes next.
-        for page in self.context.pages:
-            page.unroute_all(behavior="ignoreErrors")
-        self.context.unroute_all(behavior="ignoreErrors")
-        self.context.close()
+        close_context(self.context)

@@ -1,18 +1,19 @@
-"""In front of /socket.io: who may open a socket is settled before it exists."""
+"""In front of /socket: who may open a socket is settled before it exists."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from secure_msg.web.errors import Problem
+from secure_msg.accounts.sessions import SignedIn
+from secure_msg.web.errors import Problem, WebProblem
 from secure_msg.web.origins import Origins
 from secure_msg.web.outer import Environ, StartResponse, Wsgi, note
-from secure_msg.web.realtime import WHO, Realtime
+from secure_msg.web.realtime import Realtime
 from secure_msg.web.services import Services
 from secure_msg.web.sessions import who_connects
-from secure_msg.web.sockets import LINE
+from secure_msg.web.sockets import NoHandshake
 
-PATH = "/socket.io"
+PATH = "/socket"
 
 
 class Gate:
@@ -23,34 +24,43 @@ class Gate:
         self._live = live
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO", "")
-        if path != PATH and not path.startswith(PATH + "/"):
+        if environ.get("PATH_INFO", "") != PATH:
             return self._app(environ, start_response)
         note(environ, "route", PATH)
-        problem = self._problem(environ)
-        if problem is None:
+        note(environ, "room", "socket")
+        try:
+            who = self._who_opens(environ)
             # Returns when the socket ends.
-            with self._live.held(environ[WHO]) as environ[LINE]:
-                return self._app(environ, start_response)
-        body = problem.body()
-        headers = [
-            ("Content-Type", "application/problem+json"),
-            ("Content-Length", str(len(body))),
-        ]
-        start_response(f"{problem.status} {problem.kind}", headers)
-        return [body]
+            self._live.serve(environ, who)
+        except WebProblem as refused:
+            return _answer(refused.problem, environ, start_response)
+        except NoHandshake:
+            return _answer(Problem("malformed", "websocket"), environ, start_response)
+        # To gunicorn: the connection was taken over, and there is no response.
+        raise StopIteration
 
-    def _problem(self, environ: Environ) -> Problem | None:
+    def _who_opens(self, environ: Environ) -> SignedIn:
+        """Raises WebProblem."""
         upgrades = environ.get("HTTP_UPGRADE", "").lower() == "websocket"
         if environ["REQUEST_METHOD"] != "GET" or not upgrades:
-            return Problem("malformed", "websocket")
+            raise WebProblem("malformed", "websocket")
         if not self._origins.ours_by_name(environ):
-            return Problem("cross-site", "origin")
+            raise WebProblem("cross-site", "origin")
         who = who_connects(self._services, environ)
         if who is None:
-            return Problem("not-signed-in")
+            raise WebProblem("not-signed-in")
         if who.recovering:
-            return Problem("refused", "recovering")
-        environ[WHO] = who
+            raise WebProblem("refused", "recovering")
         note(environ, "account", who.account[:4].hex())
-        return None
+        return who
+
+
+def _answer(problem: Problem, environ: Environ, start_response: StartResponse) -> list[bytes]:
+    note(environ, "problem", problem.kind)
+    body = problem.body()
+    headers = [
+        ("Content-Type", "application/problem+json"),
+        ("Content-Length", str(len(body))),
+    ]
+    start_response(f"{problem.status} {problem.kind}", headers)
+    return [body]

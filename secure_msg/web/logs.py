@@ -35,5 +35,5 @@ def init_logs(level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # These repeat what a client sent.
-    for name in ("engineio.server", "socketio.server", "flask_wtf.csrf", "flask-limiter"):
+    for name in ("flask_wtf.csrf", "flask-limiter"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

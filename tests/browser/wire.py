@@ -10,10 +10,11 @@ from dataclasses import replace
 from playwright.sync_api import Page, Route, WebSocketRoute
 
 from secure_msg.codec.http import EntriesPage, TransactRequest
+from secure_msg.codec.realtime import Asked, Told, pack, unpack
 from secure_msg.codec.schema import from_bytes, to_bytes
 from tests.browser.person import LONG, Person
 
-_SOCKET = re.compile(r"/socket\.io/")
+_SOCKET = re.compile(r"/socket$")
 _LIMIT = 32 * 1024 * 1024
 
 
@@ -39,8 +40,6 @@ class Wire:
         self.alter: Callable[[TransactRequest], TransactRequest] | None = None
         self.down = False
         self.connected = False
-        self._named = ""
-        self._binary_dropped = False
         self.dropped = 0
         page.route_web_socket(_SOCKET, self._open)
 
@@ -49,46 +48,39 @@ class Wire:
             socket.close()
             return
         server = socket.connect_to_server()
-        socket.on_message(lambda frame: self._sent(server, frame))
-        server.on_message(lambda frame: self._came(socket, frame))
+        socket.on_message(lambda data: self._sent(server, data))
+        server.on_message(lambda data: self._came(socket, data))
 
-    def _sent(self, server: WebSocketRoute, frame: str | bytes) -> None:
-        if isinstance(frame, str):
-            named = re.search(r'\["(\w+)"', frame)
-            self._named = named.group(1) if named else ""
-            if self._named:
-                self.events.append(self._named)
-        elif self._named == "transact":
-            if self.alter is not None:
-                changed = self.alter(from_bytes(TransactRequest, frame, limit=_LIMIT))
-                frame = to_bytes(changed)
-            server.send(frame)
-            if self.on_transact is not None:
-                act, self.on_transact = self.on_transact, None
-                act()
+    def _sent(self, server: WebSocketRoute, data: str | bytes) -> None:
+        assert isinstance(data, bytes)
+        message = unpack(data)
+        self.events.append(Asked(message.kind).name.lower())
+        if message.kind != Asked.TRANSACT:
+            server.send(data)
             return
-        server.send(frame)
+        if self.alter is not None:
+            changed = self.alter(from_bytes(TransactRequest, message.payload, limit=_LIMIT))
+            data = pack(message.kind, to_bytes(changed), message.request)
+        server.send(data)
+        if self.on_transact is not None:
+            act, self.on_transact = self.on_transact, None
+            act()
 
-    def _came(self, socket: WebSocketRoute, frame: str | bytes) -> None:
-        if isinstance(frame, str):
-            self._binary_dropped = False
-            self.connected = self.connected or frame.startswith("40")
-            if self.drop_next_ack and re.match(r"4[36]", frame):
-                # The server has committed, and nobody hears of it.
-                self.drop_next_ack = False
-                self.dropped += 1
-                self.connected = False
-                socket.close()
-                return
-            if self.drop_entries > 0 and '"entries"' in frame:
-                self.drop_entries -= 1
-                self.dropped += 1
-                self._binary_dropped = True
-        elif self._binary_dropped:
-            self._binary_dropped = False
-            return
-        if not self._binary_dropped:
-            socket.send(frame)
+    def _came(self, socket: WebSocketRoute, data: str | bytes) -> None:
+        assert isinstance(data, bytes)
+        told = Told(unpack(data).kind)
+        self.connected = self.connected or told is Told.PULSE
+        if self.drop_next_ack and told in (Told.DONE, Told.REFUSED):
+            # The server has committed, and nobody hears of it.
+            self.drop_next_ack = False
+            self.dropped += 1
+            self.connected = False
+            socket.close()
+        elif self.drop_entries > 0 and told is Told.ENTRIES:
+            self.drop_entries -= 1
+            self.dropped += 1
+        else:
+            socket.send(data)
 
 
 def without_entry(sequence: int) -> Callable[[Route], None]:

@@ -9,11 +9,12 @@ import pytest
 
 from secure_msg.accounts.records import MAX_SESSIONS
 from secure_msg.codec.http import CredentialChange, TransactRequest
+from secure_msg.codec.realtime import Told
 from secure_msg.codec.schema import to_bytes
 from tests.support.api import CBOR, COOKIE, Api, OverNetwork
 from tests.support.people import put
 from tests.support.sockets import Live
-from tests.web.test_web_slow_peers import TEXT, ends, frame, upgraded
+from tests.web.test_web_slow_peers import PING, ends, frame, upgraded
 
 
 def half_sent(api: Api, method: str, path: str, body: bytes) -> tuple[socket.socket, bytes]:
@@ -80,17 +81,17 @@ def test_attack_40_a_socket_of_a_session_that_was_pushed_out_hears_nothing(join_
             assert newest.sign_in(person).status == 200
         assert not mine.session()["signed_in"]
         assert newest.transact((), (put("unheard"),)).status == 200
-        pushed.next("signed-out")
+        pushed.next(Told.SIGNED_OUT)
         pushed.closed.get(timeout=10)
-        assert pushed.told["private"].empty()
+        assert pushed.told[Told.PRIVATE].empty()
 
 
-def test_attack_40_a_socket_that_joined_nothing_ends_with_its_session(join_process, process):
-    api, person = join_process("never-joined")
+def test_attack_40_a_socket_that_asks_nothing_ends_with_its_session(join_process, process):
+    api, person = join_process("never-asked")
     other = Api(OverNetwork(process.base))
     other.sign_in(person)
     with upgraded(process, api) as left, upgraded(process, api) as kept:
-        left.sendall(frame(TEXT, b"41"))
+        left.sendall(frame(PING, b"there?"))
         with upgraded(process, other) as theirs:
             assert api.sign_out().status == 204
             assert ends(left)
@@ -98,12 +99,12 @@ def test_attack_40_a_socket_that_joined_nothing_ends_with_its_session(join_proce
             assert not ends(theirs, 3)
 
 
-def test_an_account_has_at_most_20_sockets_joined_or_not(join_process, process):
+def test_an_account_has_at_most_20_sockets_whatever_they_ask(join_process, process):
     api, _ = join_process("many-sockets")
     open_ones = []
     for _ in range(24):
         tcp = upgraded(process, api)
-        tcp.sendall(frame(TEXT, b"41"))
+        tcp.sendall(frame(PING, b"there?"))
         open_ones.append(tcp)
     assert [ends(tcp, 1) for tcp in open_ones[:5]] == [True] * 4 + [False]
     assert not ends(open_ones[-1], 1)

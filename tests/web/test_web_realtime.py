@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from socketio.exceptions import ConnectionError as Refused
 
 from secure_msg.codec.http import (
     EntriesPage,
@@ -17,13 +16,14 @@ from secure_msg.codec.http import (
     TypingAnnounced,
     TypingSent,
 )
+from secure_msg.codec.realtime import Asked, Told
 from secure_msg.codec.schema import from_bytes, to_bytes
 from secure_msg.ledger.chain import read_header
 from secure_msg.messages.marks import mark_path
 from tests.support.api import LIMIT, Api, OverNetwork
 from tests.support.people import Person, put
 from tests.support.server import ServerProcess
-from tests.support.sockets import Live
+from tests.support.sockets import Live, Refused
 
 
 def test_a_message_is_acknowledged_and_announced_to_both(join_process):
@@ -36,11 +36,11 @@ def test_a_message_is_acknowledged_and_announced_to_both(join_process):
         assert isinstance(result, TransactResult)
         assert result.receipt is not None
         for socket in (mine, theirs):
-            page = from_bytes(EntriesPage, socket.next("entries"), limit=LIMIT)
+            page = from_bytes(EntriesPage, socket.next(Told.ENTRIES), limit=LIMIT)
             assert (page.thread, page.start) == (thread, 4)
             assert page.entries[0].body == sent.body
             assert read_header(page.entries[0].header).sequence == 4
-        assert mine.silent("private")
+        assert mine.silent(Told.PRIVATE)
 
 
 def test_a_private_file_is_announced_to_the_owner_s_other_sockets(join_process, process):
@@ -49,9 +49,9 @@ def test_a_private_file_is_announced_to_the_owner_s_other_sockets(join_process, 
     other.sign_in(person)
     with Live(api) as one, Live(other) as two:
         one.transact(TransactRequest((), (put("settings"),)))
-        item = from_bytes(PrivateItem, two.next("private"))
+        item = from_bytes(PrivateItem, two.next(Told.PRIVATE))
         assert (item.version, item.size) == (1, 1024)
-        assert one.silent("private")
+        assert one.silent(Told.PRIVATE)
 
 
 def test_marks_and_typing_reach_the_other_member_alone(join_process):
@@ -62,17 +62,17 @@ def test_marks_and_typing_reach_the_other_member_alone(join_process):
     with Live(alice_api) as mine, Live(bob_api) as theirs, Live(eve_api) as strange:
         mark = PutFile(mark_path(thread), 0, b"seen", False)
         mine.transact(TransactRequest((), (mark,)))
-        told = from_bytes(MarkAnnounced, theirs.next("mark"))
+        told = from_bytes(MarkAnnounced, theirs.next(Told.MARK))
         assert told == MarkAnnounced(thread, alice.account, b"seen")
-        mine.io.emit("typing", to_bytes(TypingSent(thread)))
-        assert from_bytes(TypingAnnounced, theirs.next("typing")) == TypingAnnounced(
+        mine.say(Asked.TYPING, to_bytes(TypingSent(thread)))
+        assert from_bytes(TypingAnnounced, theirs.next(Told.TYPING)) == TypingAnnounced(
             thread, alice.account
         )
-        strange.io.emit("typing", to_bytes(TypingSent(thread)))
-        assert theirs.silent("typing")
-        assert strange.silent("typing", 0.1)
-        assert strange.silent("mark", 0.1)
-        assert mine.silent("mark", 0.1)
+        strange.say(Asked.TYPING, to_bytes(TypingSent(thread)))
+        assert theirs.silent(Told.TYPING)
+        assert strange.silent(Told.TYPING, 0.1)
+        assert strange.silent(Told.MARK, 0.1)
+        assert mine.silent(Told.MARK, 0.1)
 
 
 def test_sync_lists_the_threads(join_process):
@@ -80,7 +80,7 @@ def test_sync_lists_the_threads(join_process):
     _, bob = join_process("sync-bob")
     thread, _ = alice_api.begin_conversation(alice, bob)
     with Live(alice_api) as mine:
-        listed = from_bytes(ThreadList, mine.call("sync"))
+        listed = from_bytes(ThreadList, mine.call(Asked.SYNC))
         assert [(item.thread, item.size) for item in listed.threads] == [(thread, 4)]
 
 
@@ -88,8 +88,9 @@ def test_a_refusal_says_what_is_wrong(join_process):
     api, person = join_process("refused-live")
     with Live(api) as mine:
         assert mine.transact(TransactRequest((), ())) == Refusal(400, "malformed", "empty", None)
-        answer = mine.call("transact", b"\xff" * 100)
-        assert from_bytes(Refusal, answer[1:]) == Refusal(400, "malformed", "", None)
+        nonsense = mine.refused(Asked.TRANSACT, b"\xff" * 100)
+        assert nonsense == Refusal(400, "malformed", "", None)
+        assert mine.refused(77) == Refusal(400, "malformed", "kind", None)
         stranger = TransactRequest((person.message(b"x" * 32, b"s" * 32),), ())
         assert mine.transact(stranger) == Refusal(404, "not-found", "", None)
 
@@ -119,11 +120,11 @@ def test_attack_40_an_ended_session_s_sockets_close(join_process, process):
     other.sign_in(person)
     with Live(api) as mine, Live(other) as theirs:
         assert api.send("DELETE", "/api/sessions/all").status == 204
-        theirs.next("signed-out")
+        theirs.next(Told.SIGNED_OUT)
         theirs.closed.get(timeout=10)
         assert isinstance(mine.transact(TransactRequest((), (put("alive"),))), TransactResult)
         assert api.sign_out().status == 204
-        mine.next("signed-out")
+        mine.next(Told.SIGNED_OUT)
         mine.closed.get(timeout=10)
     with pytest.raises(Refused):
         Live(api)

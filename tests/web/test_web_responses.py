@@ -54,9 +54,9 @@ def api(process):
         ("DELETE", "/api/server", 405),
         ("GET", "/api/sign-out", 405),
         ("OPTIONS", "/api/transact", 200),
-        ("GET", "/socket.io/", 400),
-        ("GET", "/socket.io/?transport=polling&EIO=4", 400),
-        ("POST", "/socket.io/?transport=polling&EIO=4", 400),
+        ("GET", "/socket", 400),
+        ("GET", "/socket?transport=polling", 400),
+        ("POST", "/socket", 400),
     ],
 )
 def test_every_response_is_secured(api, method, path, status):

@@ -13,14 +13,17 @@ from pathlib import Path
 import pytest
 
 from secure_msg.codec.http import TransactRequest, TransactResult
+from secure_msg.codec.realtime import Asked, pack
 from secure_msg.codec.schema import to_bytes
-from secure_msg.web.sockets import FRAME_LIMIT, Frames, OneAttachment, Rate
+from secure_msg.web.rates import Frames, Rate
+from secure_msg.web.sockets import MESSAGE_LIMIT
 from tests.support.api import COOKIE, Api, OverNetwork
 from tests.support.people import Person, put
 from tests.support.server import ServerProcess
 from tests.support.sockets import Live
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+UNKNOWN_KIND = 99
 
 
 def tcp_to(process: ServerProcess) -> socket.socket:
@@ -42,11 +45,11 @@ def frame(opcode: int, payload: bytes, *, final: bool = True, declared: int | No
 
 
 def upgraded(process: ServerProcess, api: Api) -> socket.socket:
-    """A raw WebSocket of a signed-in person, joined to the default namespace."""
+    """A raw WebSocket of a signed-in person."""
     tcp = tcp_to(process)
     host = process.base.removeprefix("http://")
     tcp.sendall(
-        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n"
+        "GET /socket HTTP/1.1\r\n"
         f"Host: {host}\r\nOrigin: {process.base}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Extensions: permessage-deflate\r\n"
@@ -57,7 +60,6 @@ def upgraded(process: ServerProcess, api: Api) -> socket.socket:
         head += tcp.recv(1)
     assert head.startswith(b"HTTP/1.1 101")
     assert b"extensions" not in head.lower()
-    tcp.sendall(frame(TEXT, b"40"))
     return tcp
 
 
@@ -130,7 +132,7 @@ def test_attack_42_a_declared_length_takes_no_memory(process, honest):
         assert resident_kib(process) - before < 16 * 1024
 
 
-@pytest.mark.parametrize("declared", [FRAME_LIMIT + 1, 2**32, 2**62])
+@pytest.mark.parametrize("declared", [MESSAGE_LIMIT + 1, 2**32, 2**62])
 def test_attack_42_a_frame_over_the_limit_closes_the_socket(process, honest, declared):
     before = resident_kib(process)
     with upgraded(process, honest[0]) as tcp:
@@ -166,7 +168,7 @@ def test_attack_42_a_flood_of_messages_waits_and_then_ends(tmp_path):
         before = resident_kib(server)
         with upgraded(server, api) as tcp:
             tcp.settimeout(0.2)
-            junk = frame(TEXT, b'42["typing"]') * 2_000
+            junk = frame(BINARY, pack(Asked.TYPING, b"junk")) * 2_000
             try:
                 for _ in range(60):
                     tcp.sendall(junk)
@@ -240,7 +242,7 @@ def test_attack_42_one_address_cannot_take_all_connections(tmp_path):
         frame(PONG, b"") * 5_000,
         frame(BINARY, b"", final=False) * 5_000,
         frame(BINARY, b"a") * 5_000,
-        frame(TEXT, b"x" * FRAME_LIMIT),
+        frame(TEXT, b"x" * MESSAGE_LIMIT),
     ],
     ids=["pings", "pongs", "beginnings", "bytes", "texts"],
 )
@@ -284,17 +286,25 @@ def test_frames_are_counted_however_they_arrive(step):
     assert sum(frames.begun(stream[at : at + step]) for at in range(0, len(stream), step)) == 7
 
 
-def test_attack_42_a_promise_of_many_attachments_is_not_kept(process, honest):
+def test_attack_42_what_nobody_asked_for_is_not_kept(process, honest):
     before = resident_kib(process)
     with upgraded(process, honest[0]) as tcp:
-        tcp.sendall(frame(TEXT, b'4599999-["transact",{"_placeholder":true,"num":0}]'))
         for _ in range(60):
-            tcp.sendall(frame(BINARY, bytes(1_000_000)))
+            tcp.sendall(frame(BINARY, pack(UNKNOWN_KIND, bytes(1_000_000))))
         still_serves(honest)
         assert resident_kib(process) - before < 24 * 1024
-    with pytest.raises(ValueError, match="attachments"):
-        OneAttachment(encoded_packet='52-["x",{"_placeholder":true,"num":0}]')
-    assert OneAttachment(encoded_packet='51-["x",{"_placeholder":true,"num":0}]').attachment_count
+
+
+@pytest.mark.parametrize(
+    "message",
+    [frame(TEXT, b"[]"), frame(BINARY, b"\x01\0\0"), frame(BINARY, b""), frame(CONT, b"more")],
+    ids=["text", "no head", "nothing", "no beginning"],
+)
+def test_a_message_that_is_none_closes_the_socket(process, honest, message):
+    with upgraded(process, honest[0]) as tcp:
+        tcp.sendall(message)
+        assert ends(tcp, 5)
+    still_serves(honest)
 
 
 def test_attack_42_who_does_not_read_is_closed_and_takes_no_memory(process, join_process):

@@ -128,7 +128,7 @@ def test_gunicorn_alone_serves_the_same(tmp_path):
         api = Api(OverNetwork(base))
         api.register(Person("by-gunicorn"))
         with Live(api) as live:
-            assert live.io.connected
+            assert live.connected
     finally:
         process.terminate()
         process.wait(20)

@@ -16,6 +16,8 @@ from secure_msg.store.verify.inspection import Progress
 from secure_msg.store.verify.mend import Mend, mended
 from secure_msg.store.verify.report import Report
 
+ROUNDS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -58,14 +60,35 @@ def plan_repair(
     return Plan(inspection.report, tuple(sorted(steps, key=lambda step: step.path)))
 
 
+def repair_whole(
+    root: Path,
+    keys: ServerKeys,
+    plan: Plan,
+    aside: Path,
+    disk: Disk,
+    *,
+    passphrase: str | None = None,
+) -> Plan:
+    """Carry out the plan, and what it makes possible (levels follow from mended rows).
+
+    What is left afterwards is given back. Raises OSError.
+    """
+    for _ in range(ROUNDS):
+        if not plan.steps:
+            break
+        carry_out(root, plan.steps, aside, disk)
+        plan = plan_repair(root, keys, passphrase=passphrase)
+    return plan
+
+
 def carry_out(root: Path, steps: Iterable[Step], aside: Path, disk: Disk) -> None:
-    """Copy each file to `aside`, then mend it. Raises OSError; doing it again is safe."""
+    """Copy each file to `aside` unless it is there, then mend it. Raises OSError."""
     steps = tuple(steps)
     writes = disk.write_set()
     writes.make_folder(aside)
     for step in steps:
         before = _read(root / step.path)
-        if before is not None:
+        if before is not None and not (aside / step.path).exists():
             writes.make_folder((aside / step.path).parent)
             writes.write(aside / step.path, before)
     writes.sync()

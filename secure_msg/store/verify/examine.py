@@ -24,13 +24,14 @@ def verify(
     keys: ServerKeys,
     *,
     passphrase: str | None = None,
+    deep: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Examine a storage folder that no process is using; nothing in it is changed.
 
     `passphrase` opens `server/keys` where it needs one. Raises WrongFormat, OSError.
     """
-    return examine(root, keys, passphrase=passphrase, progress=progress).report
+    return examine(root, keys, passphrase=passphrase, deep=deep, progress=progress).report
 
 
 def examine(
@@ -38,6 +39,7 @@ def examine(
     keys: ServerKeys,
     *,
     passphrase: str | None = None,
+    deep: bool = False,
     progress: Progress | None = None,
 ) -> Inspection:
     """As `verify`; the inspection also has what would put the damage right."""

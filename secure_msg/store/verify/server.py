@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from secure_msg.codec.schema import to_bytes
 from secure_msg.crypto.hash import sha256
+from secure_msg.store import hold
 from secure_msg.store.layout import FORMAT, is_format
 from secure_msg.store.records import Batch
 from secure_msg.store.restorations import MARKER
@@ -35,7 +36,7 @@ def check_server(inspection: Inspection, passphrase: str | None) -> None:
     if data != sealed:
         what = "it is missing" if data is None else "it is not the one that was sealed"
         inspection.damage(identity, what, Remedy.DERIVED, mend=Whole(sealed))
-    inspection.known |= {folder / "keys", inspection.root / "lock"}
+    inspection.known |= {folder / "keys", inspection.root / "lock", inspection.root / hold.NAME}
     try:
         mode = sealing_mode(inspection.root)
         if mode == KEY_FILE:

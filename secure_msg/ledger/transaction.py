@@ -40,6 +40,13 @@ class Damaged(StoreError):
     """Stored bytes do not match their chain; they are not served."""
 
 
+class StorageFull(StoreError):
+    """The disk takes no writes at the moment; nothing was written, and it may be sent again later.
+
+    Reads go on, and commits by themselves as soon as there is room.
+    """
+
+
 class StorageFailed(StoreError):
     """The disk failed; the store accepts nothing more until it is started again."""
 
@@ -156,7 +163,10 @@ class Store(Protocol):
     """The port that every room sees. Reads are verified against the chain's head, or Damaged."""
 
     def commit(self, transaction: Transaction) -> Committed:
-        """Block until durable, signed and provable. Raises Conflict, Stale, Busy, StorageFailed."""
+        """Block until durable, signed and provable.
+
+        Raises Conflict, Stale, Busy, StorageFull, StorageFailed.
+        """
 
     def head(self, chain: bytes) -> ChainHead:
         """Of a chain that does not exist: size 0, the empty root, register b""."""

@@ -5,21 +5,25 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from time import perf_counter
+from time import monotonic, perf_counter
 
-from secure_msg.ledger.transaction import StorageFailed
+from secure_msg.ledger.transaction import Busy, StorageFailed, StorageFull
 from secure_msg.store.committer import Offload
+from secure_msg.store.durable import is_passing
 from secure_msg.store.flush import Flusher, Snapshot
 from secure_msg.store.journal import Journal
 from secure_msg.store.observer import FlushReport, Observer
+from secure_msg.store.room import Room
 from secure_msg.store.sequencer import REFUSAL, Sequencer
 from secure_msg.store.state import State
 
 FLUSH_SECONDS = 1.0
 FLUSH_BYTES = 16 << 20
 UNFLUSHED_LIMIT = 64 << 20
+LONGEST_PAUSE = 32.0
+"""Seconds between two attempts of a flush that finds no room; the first pause is one second."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +36,20 @@ class FlushParts:
     sequencer: Sequencer
     offload: Offload
     observer: Observer
+    room: Room
+
+
+@dataclass(slots=True)
+class Flush:
+    """One flush, to be done again from where it can be: all its steps may be repeated.
+
+    `number` is the segment that goes on; all of the snapshot stands in older ones.
+    """
+
+    number: int
+    snapshot: Snapshot
+    settled: bool = False
+    written: int = 0
 
 
 class Background:
@@ -48,6 +66,8 @@ class Background:
         self._wake = threading.Event()
         self._room = threading.Condition()
         self._ending = False
+        self._left: Flush | None = None
+        self._pause, self._not_before = FLUSH_SECONDS, 0.0
         self._thread = threading.Thread(target=self._run, name="flush", daemon=True)
         self.flushes = 0
 
@@ -65,16 +85,21 @@ class Background:
             self._wake.set()
 
     def wait_for_room(self) -> None:
-        """Return when memory has room for more, or nothing is accepted any more."""
+        """Return when memory has room for more, or nothing is accepted at the moment."""
         parts = self._parts
         while parts.state.unflushed_bytes > UNFLUSHED_LIMIT and parts.sequencer.accepting:
+            if parts.room.full:
+                return
             self._wake.set()
             with self._room:
                 self._room.wait(0.05)
 
     @contextmanager
     def flushed(self) -> Iterator[None]:
-        """Flush all that is committed now; no other flush runs inside. Raises StorageFailed."""
+        """Flush all that is committed now; no other flush runs inside.
+
+        Raises StorageFailed, StorageFull.
+        """
         with self._one:
             if not self._parts.sequencer.accepting:
                 raise StorageFailed(REFUSAL)
@@ -82,42 +107,78 @@ class Background:
                 self._write_or_stop()
                 yield
 
-    def begin(self) -> tuple[int, Snapshot]:
-        """Between two batches: the segment that goes on, and all that stands in older ones."""
+    def begin(self) -> Flush:
+        """Between two batches: take all that is not in the files. Raises OSError."""
         number: int = self._parts.offload(self._parts.journal.rotate)
-        return number, self._parts.flusher.take()
+        return Flush(number, self._parts.flusher.take())
 
-    def write(self, number: int, snapshot: Snapshot) -> None:
-        """Put the snapshot into the files and drop it from journal and memory. Raises OSError."""
+    def write(self, flush: Flush) -> None:
+        """Put a snapshot into the files and drop it from journal and memory.
+
+        Raises OSError; when it passes, this flush is done again before any other.
+        """
         parts = self._parts
         began = perf_counter()
-        written: int = parts.offload(lambda: parts.flusher.write(snapshot))
-        parts.flusher.settle(snapshot)
-        parts.offload(lambda: self._clean(number, snapshot))
+        self._left = flush
+        if not flush.settled:
+            flush.written = parts.offload(lambda: parts.flusher.write(flush.snapshot))
+            parts.flusher.settle(flush.snapshot)
+            flush.settled = True
+        parts.offload(lambda: self._clean(flush))
+        self._left = None
         self.flushes += 1
-        parts.observer.flushed(FlushReport(perf_counter() - began, written))
+        parts.observer.flushed(FlushReport(perf_counter() - began, flush.written))
         with self._room:
             self._room.notify_all()
 
-    def _clean(self, number: int, snapshot: Snapshot) -> None:
-        self._parts.flusher.clean(snapshot)
-        self._parts.journal.drop_before(number)
+    def finish(self) -> None:
+        """The last flush, when nothing else runs. What finds no room stays in the journal."""
+        try:
+            if self._left is not None:
+                self.write(self._left)
+            self.write(self.begin())
+        except OSError as error:
+            if not is_passing(error):
+                raise
+            _log.warning("no room for the last flush (%s); the journal keeps it", error.strerror)
+
+    def _clean(self, flush: Flush) -> None:
+        self._parts.flusher.clean(flush.snapshot)
+        self._parts.journal.drop_before(flush.number)
 
     def _write_or_stop(self) -> None:
         """Whatever ends a flush early ends the acceptance of commits: the journal would grow."""
-        whole = False
+        safe = False
         try:
-            self.write(*self._parts.sequencer.run_between(self.begin).result())
-            whole = True
+            if self._left is not None:
+                self.write(self._left)
+            self.write(self._parts.sequencer.run_between(self.begin).result())
+            safe = True
+        except OSError as error:
+            safe = is_passing(error)
+            if safe:
+                self._parts.room.stall(error)
+                self._put_off()
+            raise
         finally:
-            if not whole:
+            if not safe:
                 self._parts.sequencer.refuse()
+        self._parts.room.flow()
+        self._pause = FLUSH_SECONDS
+
+    def _put_off(self) -> None:
+        """Each attempt may leave bytes that nothing names: the next ones come less often."""
+        self._not_before = monotonic() + self._pause
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
     @contextmanager
     def _stopping_on_failure(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
+            full = self._parts.room.refused(error)
+            if full is not None:
+                raise full from error
             _log.critical("the files cannot be written: %s", error.strerror)
             self._parts.sequencer.refuse()
             raise StorageFailed("the disk failed; the journal keeps what is committed") from error
@@ -131,10 +192,10 @@ class Background:
 
     def _flush_when_due(self) -> None:
         parts = self._parts
-        try:
-            self._on_wake()
-            if parts.state.published.log.size > parts.flusher.log_size:
+        unflushed = parts.state.published.log.size > parts.flusher.log_size
+        with suppress(StorageFull, StorageFailed):
+            if (unflushed or self._left) and monotonic() >= self._not_before:
                 with self.flushed():
                     pass
-        except StorageFailed:
-            return
+        with suppress(StorageFull, StorageFailed, Busy):
+            self._on_wake()

@@ -19,6 +19,7 @@ from secure_msg.store.folders import Folders
 from secure_msg.store.journal import Journal
 from secure_msg.store.logfiles import LogFiles, LogHead
 from secure_msg.store.observer import BatchReport, Observer
+from secure_msg.store.room import Room
 from secure_msg.store.sequencer import Request, fail
 from secure_msg.store.serverkeys import ServerKeys
 from secure_msg.store.stage import Stage
@@ -118,6 +119,7 @@ class Committer:
         new_stage: Callable[[], Stage],
         offload: Offload,
         observer: Observer,
+        room: Room,
     ) -> None:
         self._installer = installer
         self._state = state
@@ -126,6 +128,7 @@ class Committer:
         self._new_stage = new_stage
         self._offload = offload
         self._observer = observer
+        self._room = room
         self.failed = False
         self.batches = 0
         self.transactions = 0
@@ -144,10 +147,8 @@ class Committer:
             try:
                 sealed: Sealed = self._offload(lambda: self._make_durable(prepared))
             except OSError as error:
-                _log.critical("the journal cannot be written: %s", error.strerror)
-                self.failed = True
-                fail(batch)
-                return False
+                return self._refuse(error, batch)
+            self._room.found()
             self._installer.install(prepared, sealed.checkpoint)
             self.batches += 1
             self._report(stage, accepted, sealed)
@@ -156,10 +157,21 @@ class Committer:
             _settle(request, outcome)
         return True
 
+    def _refuse(self, error: OSError, batch: list[Request]) -> bool:
+        """Nothing of the batch may count; whether the next one may be tried."""
+        full = self._room.refused(error)
+        if full is None:
+            _log.critical("the journal cannot be written: %s", error.strerror)
+            self.failed = True
+        fail(batch, full)
+        return full is not None
+
     def _make_durable(self, prepared: Prepared) -> Sealed:
         """Journal and fdatasync, then sign: the blocking part, which touches nothing shared."""
         stage = prepared.stage
         payload = to_bytes(stage.batch())
+        # The journal takes it once, and the flush once more, with what it has not yet written.
+        self._room.need(2 * len(payload) + self._state.unflushed_bytes)
         began = perf_counter()
         self._journal.append(stage.index, payload)
         durable = perf_counter()

@@ -1,21 +1,39 @@
 """The one place that writes files: everything else in the project asks it.
 
 A write is durable after its `sync`, never before; a failed sync is never tried again, because the
-kernel may have dropped the pages that it could not write (fsyncgate). All failures are OSError.
+kernel may have dropped the pages that it could not write (fsyncgate): it is SyncFailed. All other
+failures are plain OSErrors, of which some pass (`is_passing`).
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
-from collections.abc import Iterable, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SYNC_EACH = 16
 """So many files and folders are fsynced one by one; for more, one syncfs costs less."""
 
+PASSING = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+)
+"""No room, a disk that takes no writes, too many open files: things that pass by themselves."""
+
 _WINDOWS = os.name == "nt"
 _BINARY = getattr(os, "O_BINARY", 0)
+
+
+class SyncFailed(OSError):
+    """Nobody knows any more what is on the disk: nothing may be built on it."""
+
+
+def is_passing(error: OSError) -> bool:
+    """Whether the same write may be tried again: it changed nothing that counts."""
+    return error.errno in PASSING and not isinstance(error, SyncFailed)
 
 
 class AppendFile:
@@ -28,9 +46,16 @@ class AppendFile:
         self.size = size
 
     def append(self, data: bytes) -> None:
-        """Write all of `data` at the end, not yet durable."""
+        """Write all of `data` at the end, not yet durable; after a failure `size` is as before."""
         self._disk.write_all(self._descriptor, data, self.size)
         self.size += len(data)
+
+    def cut_back(self, size: int) -> None:
+        """Keep the first `size` bytes, durably. A failure is SyncFailed: the rest may be there."""
+        with _unknown_when_failing():
+            if os.fstat(self._descriptor).st_size > size:
+                self._disk.cut_open(self._descriptor, size)
+        self.size = size
 
     def sync(self) -> None:
         """Make all that was appended durable (data and size, not times)."""
@@ -41,10 +66,15 @@ class AppendFile:
 
 
 class WriteSet:
-    """Writes and removals that become durable together by one `sync`; before it none counts."""
+    """Writes and removals that become durable together by one `sync`; before it none counts.
 
-    def __init__(self, disk: Disk) -> None:
+    Names of folders that exist are durable, but for those below `doubted`: a run that ended before
+    its sync may have made them, so that they are synced again.
+    """
+
+    def __init__(self, disk: Disk, doubted: Path | None = None) -> None:
         self._disk = disk
+        self._doubted = doubted
         self._files: set[Path] = set()
         self._folders: set[Path] = set()
         self.written = 0
@@ -63,6 +93,8 @@ class WriteSet:
     def make_folder(self, path: Path) -> None:
         """`path` and its missing parents."""
         missing = []
+        if self._doubted is not None and path.is_relative_to(self._doubted):
+            self._folders |= {one for one in path.parents if one.is_relative_to(self._doubted)}
         while not path.is_dir():
             missing.append(path)
             path = path.parent
@@ -95,23 +127,39 @@ class WriteSet:
 class Disk:
     """The durable steps; tests put in its place one that fails or dies before or after each."""
 
-    def write_set(self) -> WriteSet:
-        return WriteSet(self)
+    def write_set(self, doubted: Path | None = None) -> WriteSet:
+        return WriteSet(self, doubted)
+
+    def free(self, path: Path) -> int:
+        """Bytes that we may still write where `path` is. Raises OSError, EROFS among them."""
+        if hasattr(os, "statvfs") and os.statvfs(path).f_flag & os.ST_RDONLY:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return shutil.disk_usage(path).free
 
     def open_append(self, path: Path) -> AppendFile:
         """Open `path` for appending; a new one is durable as an empty file."""
         known = path.exists()
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
-        if not known:
-            self.sync_folder(path.parent)
-        return AppendFile(self, path, descriptor, os.fstat(descriptor).st_size)
+        try:
+            if not known:
+                self.sync_folder(path.parent)
+            size = os.fstat(descriptor).st_size
+        except OSError:
+            os.close(descriptor)
+            raise
+        return AppendFile(self, path, descriptor, size)
 
     def replace(self, path: Path, data: bytes) -> None:
         """Put `data` in the place of `path`: a crash leaves all of the old or all of the new."""
         temporary = path.with_name(path.name + ".new")
-        self.write_file(temporary, data)
-        self.sync_file(temporary)
-        self.rename(temporary, path)
+        try:
+            self.write_file(temporary, data)
+            self.sync_file(temporary)
+            self.rename(temporary, path)
+        except OSError:
+            with suppress(OSError):  # it gives back the room; the next one writes over what stays
+                self.remove(temporary)
+            raise
         self.sync_folder(path.parent)
 
     def cut(self, path: Path, size: int) -> None:
@@ -148,16 +196,23 @@ class Disk:
             view = view[written:]
             offset += written
 
+    def cut_open(self, descriptor: int, size: int) -> None:
+        """Keep the first `size` bytes of an open file, durably."""
+        os.ftruncate(descriptor, size)
+        self.sync_data(descriptor)
+
     def sync_data(self, descriptor: int) -> None:
-        if hasattr(os, "fdatasync"):
-            os.fdatasync(descriptor)
-        else:
-            os.fsync(descriptor)
+        with _unknown_when_failing():
+            if hasattr(os, "fdatasync"):
+                os.fdatasync(descriptor)
+            else:
+                os.fsync(descriptor)
 
     def sync_file(self, path: Path) -> None:
         descriptor = os.open(path, os.O_RDWR | _BINARY)
         try:
-            os.fsync(descriptor)
+            with _unknown_when_failing():
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
 
@@ -166,7 +221,8 @@ class Disk:
             return
         descriptor = os.open(path, os.O_RDONLY)
         try:
-            os.fsync(descriptor)
+            with _unknown_when_failing():
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
 
@@ -178,7 +234,7 @@ class Disk:
         try:
             if _syncfs(descriptor) != 0:
                 number = ctypes.get_errno()
-                raise OSError(number, os.strerror(number))
+                raise SyncFailed(number, os.strerror(number))
         finally:
             os.close(descriptor)
         return True
@@ -189,6 +245,14 @@ class Disk:
     def remove(self, path: Path) -> None:
         """Unlink `path`; one that is gone already is no error, because steps are done again."""
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _unknown_when_failing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SyncFailed(error.errno, error.strerror) from error
 
 
 def _find_syncfs() -> ctypes._NamedFuncPointer | None:

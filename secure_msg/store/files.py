@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,14 +17,15 @@ from secure_msg.ledger.transaction import (
     Damaged,
     PrivateFile,
     PrivateName,
+    StorageFull,
     StoredEntry,
     Transaction,
 )
-from secure_msg.store.background import Background, FlushParts
+from secure_msg.store.background import Background, Flush, FlushParts
 from secure_msg.store.chainfiles import ChainKeys
 from secure_msg.store.committer import Committer, Installer, Offload
 from secure_msg.store.durable import Disk
-from secure_msg.store.flush import Flusher, Snapshot
+from secure_msg.store.flush import Flusher
 from secure_msg.store.folders import Folders
 from secure_msg.store.heads import HeadsFile
 from secure_msg.store.journal import Journal
@@ -38,10 +39,12 @@ from secure_msg.store.reader import Reader
 from secure_msg.store.recovery import adopt_heads, check_reach, read_checkpoint, replay
 from secure_msg.store.requests import checked_request
 from secure_msg.store.restorations import Restorations
+from secure_msg.store.room import Room
 from secure_msg.store.sequencer import Request, Sequencer
 from secure_msg.store.serverkeys import ServerKeys
 from secure_msg.store.stage import Base, Stage, stage_keys
 from secure_msg.store.state import State
+from secure_msg.store.stats import Stats
 from secure_msg.store.tree import ChainTree
 from secure_msg.store.views import Views
 
@@ -49,22 +52,6 @@ T = TypeVar("T")
 IDLE_LEAF_MS = 6 * 3600 * 1000
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """For operators. `read_only` after a failure of the disk; `damaged` reads were refused."""
-
-    read_only: bool
-    log_size: int
-    chains: int
-    names: int
-    waiting: int
-    batches: int
-    transactions: int
-    flushes: int
-    unflushed_bytes: int
-    damaged: int
 
 
 def run_here(work: Callable[[], T]) -> T:
@@ -83,6 +70,7 @@ class Outside:
     disk: Disk
     on_damage: Callable[[str], None] | None
     observer: Observer
+    floor: int
 
 
 class FileStore:
@@ -107,7 +95,10 @@ class FileStore:
         self._restorations = Restorations(layout.root, keys, disk, outside.random)
         self._stage_keys = stage_keys(keys)
         self._installer = Installer(self._state, self._folders, self._log)
+        self._room = Room(disk, layout.root, outside.floor)
         self._sequencer = Sequencer(self._process)
+        self._leaf_at = self._read_at = 0
+        self._unswept: frozenset[bytes] = frozenset()
         self._heads = HeadsFile(layout.heads, keys.derive("heads"), disk)
         found = self._heads.load()
         self._journal = Journal(layout.journal, keys.derive("journal"), disk)
@@ -122,6 +113,7 @@ class FileStore:
             new_stage=self._next_stage,
             offload=outside.offload,
             observer=outside.observer,
+            room=self._room,
         )
         flusher = Flusher(
             layout=layout,
@@ -139,6 +131,7 @@ class FileStore:
             self._sequencer,
             outside.offload,
             outside.observer,
+            self._room,
         )
         self._background = Background(parts, lambda: self.tick(outside.clock()))
 
@@ -154,15 +147,16 @@ class FileStore:
         disk: Disk | None = None,
         on_damage: Callable[[str], None] | None = None,
         observer: Observer | None = None,
+        floor: int = 0,
     ) -> FileStore:
         """The store in `path`, whole again after whatever ended it.
 
         `clock` gives ms since 1970 UTC; `offload` runs blocking work elsewhere and waits for it.
-        `observer` is told of each batch and flush.
-        Raises InUse, WrongFormat, Damaged, OSError.
+        `observer` is told of each batch and flush; commits leave `floor` bytes of the disk free.
+        Raises InUse, WrongFormat, Damaged, StorageFull, OSError.
         """
         outside = Outside(
-            keys, clock, random, offload, disk or Disk(), on_damage, observer or Unobserved()
+            keys, clock, random, offload, disk or Disk(), on_damage, observer or Unobserved(), floor
         )
         layout = Layout(path, ChainKeys(keys.derive("rows"), keys.derive("salt")))
         lock = FolderLock(path)
@@ -249,8 +243,15 @@ class FileStore:
     # Beside the port.
 
     def tick(self, now: int) -> bool:
-        """Commit a timed empty leaf when six hours have passed since the last commit."""
-        if now - self._state.published.time < IDLE_LEAF_MS:
+        """Commit a timed empty leaf when six hours have passed since the last commit.
+
+        And while the disk takes no writes: one that gets through ends that. Raises StorageFull.
+        """
+        if self._background.flushes:
+            self._sweep_all()
+        # By what the clock said then, not by the leaf's time, at which a clock set back is held.
+        self._leaf_at = min(self._leaf_at, now)
+        if not self._room.full and now - self._leaf_at < IDLE_LEAF_MS:
             return False
         request = Request(Transaction(), 0, timed=True)
         self._sequencer.submit(request)
@@ -258,7 +259,10 @@ class FileStore:
         return True
 
     def flush(self) -> None:
-        """Put all that is committed into its files, and wait for it. Raises StorageFailed."""
+        """Put all that is committed into its files, and wait for it.
+
+        Raises StorageFailed, StorageFull.
+        """
         with self._background.flushed():
             pass
 
@@ -269,7 +273,7 @@ class FileStore:
         self._sequencer.stop()
         try:
             if not failed:
-                self._background.write(*self._background.begin())
+                self._background.finish()
         finally:
             self._journal.close()
             self._heads.close()
@@ -288,11 +292,12 @@ class FileStore:
             self._background.flushes,
             state.unflushed_bytes,
             self._reader.damaged,
+            self._room.full,
         )
 
     def _recover(self) -> None:
         """Make whole what a crash left, then mark the start by a timed leaf."""
-        accounts = replay(
+        self._unswept = replay(
             self._state,
             self._journal,
             self._installer,
@@ -300,12 +305,24 @@ class FileStore:
             self._checkpoint,
             keep=self._restorations.keep,
         )
-        self._background.write(*self._begin_with_leaf())
-        self._restorations.done()
-        for account in accounts:
-            self._sweep(account)
+        try:
+            self._background.write(self._begin_with_leaf())
+        except (StorageFull, OSError) as error:
+            self._start_full(error)
+        else:
+            self._restorations.done()
+            self._sweep_all()
 
-    def _begin_with_leaf(self) -> tuple[int, Snapshot]:
+    def _start_full(self, error: StorageFull | OSError) -> None:
+        """Serve what is there; the flush comes when the disk takes writes. Raises what it must."""
+        log = self._state.published.log
+        passes = isinstance(error, StorageFull) or self._room.refused(error) is not None
+        if not passes or log.size < 2 or self._restorations.announced() is not None:
+            raise error
+        checkpoint = self._outside.keys.checkpoint(log.size, log.frontier.root())
+        self._state.published = replace(self._state.published, checkpoint=checkpoint)
+
+    def _begin_with_leaf(self) -> Flush:
         # Leaf 0 is the genesis leaf, which holds no map root: proofs need one more.
         for _ in range(1 if self._state.published.log.size else 2):
             if not self._tell_restored():
@@ -334,6 +351,11 @@ class FileStore:
         self._process([request])
         request.done.result()
 
+    def _sweep_all(self) -> None:
+        accounts, self._unswept = self._unswept, frozenset()
+        for account in accounts:
+            self._sweep(account)
+
     def _sweep(self, account: bytes) -> None:
         """Unlink the superseded blobs that a crash left behind."""
         try:
@@ -355,9 +377,13 @@ class FileStore:
 
     def _next_stage(self) -> Stage:
         published = self._state.published
-        return self._stage(published.log.size, max(self._outside.clock(), published.time))
+        self._read_at = self._outside.clock()
+        return self._stage(published.log.size, max(self._read_at, published.time))
 
     def _process(self, batch: list[Request]) -> None:
+        before = self._state.published.log.size
         if not self._committer.process(batch):
             self._sequencer.refuse()
+        if self._state.published.log.size > before:
+            self._leaf_at = self._read_at
         self._background.grown()

@@ -76,6 +76,8 @@ class Flusher:
         self._heads = heads
         self._log = log
         self._compact_above = max(COMPACT_ABOVE, 2 * found.live_bytes)
+        # Folders that an earlier run made, or a write that failed, may not be durable yet.
+        self._doubt = True
         self.log_size = found.mark.log_size
 
     def take(self) -> Snapshot:
@@ -99,7 +101,8 @@ class Flusher:
 
         The bytes of chains, blobs, indices and tiles that it wrote.
         """
-        writes = self._disk.write_set()
+        writes = self._disk.write_set(self._layout.root if self._doubt else None)
+        self._doubt = True
         self._write_blobs(writes, snapshot.blobs)
         for part in snapshot.chains:
             self._write_chain(writes, part)
@@ -109,6 +112,7 @@ class Flusher:
         writes.sync()
         self._disk.replace(self._layout.checkpoint, snapshot.published.checkpoint)
         self._mark(snapshot)
+        self._doubt = False
         return writes.written
 
     def settle(self, snapshot: Snapshot) -> None:
@@ -189,7 +193,7 @@ class Flusher:
     def _mark(self, snapshot: Snapshot) -> None:
         log, time = snapshot.published.log, snapshot.published.time
         mark = MarkRecord(log.size, log.frontier.hashes, log.leaf, log.path, time)
-        if self._heads.size <= self._compact_above:
+        if self._heads.alike and self._heads.size <= self._compact_above:
             lines = [part.chain.record() for part in snapshot.chains]
             self._heads.append([*lines, *snapshot.names], mark)
         else:

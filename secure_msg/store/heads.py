@@ -82,6 +82,8 @@ class HeadsFile:
         self._disk = disk
         self._files: list[AppendFile] = []
         self._ordinal = 0
+        self.alike = True
+        """Whether both copies say the same; after a write that failed only `rewrite` helps."""
 
     def load(self) -> FoundHeads:
         """The state at the last mark; copies that differ are made alike. Raises Damaged."""
@@ -112,17 +114,21 @@ class HeadsFile:
     def append(self, lines: Iterable[HeadRecord | NameRecord], mark: MarkRecord) -> None:
         """Append `lines` and the mark that makes them count; durable on return."""
         data = b"".join(self._frames([*lines, mark]))
+        self.alike = False
         for file in self._files:
             file.append(data)
             file.sync()
+        self.alike = True
 
     def rewrite(self, lines: Iterable[HeadRecord | NameRecord], mark: MarkRecord) -> None:
         """Put copies of exactly these lines in the place of the old ones."""
+        self.alike = False
         self.close()
         data = self.image(lines, mark)
         for path in self._paths:
             self._disk.replace(path, data)
         self._files = [self._disk.open_append(path) for path in self._paths]
+        self.alike = True
 
     def image(self, lines: Iterable[HeadRecord | NameRecord], mark: MarkRecord) -> bytes:
         """A copy of exactly these lines."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from secure_msg.crypto.mac import equal, hmac_sha256
 from secure_msg.ledger.transaction import Damaged
-from secure_msg.store.durable import AppendFile, Disk
+from secure_msg.store.durable import AppendFile, Disk, is_passing
 
 SEGMENT_MAGIC = b"smjrnl1\n"
 RECORD_MAGIC = b"smjr"
@@ -59,7 +59,7 @@ class Journal:
         self._found = read_segments(folder, key)
         self._numbers = [int(segment.path.name) for segment in self._found]
         check_segments(self._found)
-        self._cut_torn_tail()
+        self._keep_found()
 
     def records(self) -> Iterator[JournalRecord]:
         """What was found when the journal was opened, in order. Can be taken once."""
@@ -73,10 +73,19 @@ class Journal:
         return (indices[0], indices[-1] + 1) if indices else (None, 0)
 
     def append(self, index: int, payload: bytes) -> None:
-        """Write one record and make it durable. OSError means that it may or may not be there."""
+        """Write one record and make it durable.
+
+        After an OSError that passes nothing of it is there; after another one nobody knows.
+        """
         file = self._file or self._begin_segment()
-        file.append(_frame(self._key, index, payload))
-        file.sync()
+        end = file.size
+        try:
+            file.append(_frame(self._key, index, payload))
+            file.sync()
+        except OSError as error:
+            if is_passing(error):
+                file.cut_back(end)
+            raise
 
     def rotate(self) -> int:
         """Go on in a new segment; its number is returned: all before it is in older ones."""
@@ -100,18 +109,31 @@ class Journal:
     def _begin_segment(self) -> AppendFile:
         self.close()
         number = self._numbers[-1] + 1 if self._numbers else 1
-        self._file = self._disk.open_append(self._path(number))
-        self._file.append(SEGMENT_MAGIC)
+        file = self._disk.open_append(self._path(number))
+        try:
+            # What a beginning that failed has left there is written over.
+            file.cut_back(0)
+            file.append(SEGMENT_MAGIC)
+        except OSError:
+            file.close()
+            raise
         self._numbers.append(number)
-        return self._file
+        self._file = file
+        return file
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:08d}"
 
-    def _cut_torn_tail(self) -> None:
+    def _keep_found(self) -> None:
+        """Cut a torn tail, and make durable what is read from the kernel's memory only.
+
+        A kill can come between write and sync: what follows on such a record must not outlive it.
+        """
         for segment in self._found:
             if not segment.whole:
                 self._disk.cut(segment.path, segment.valid_end)
+            elif segment.records:
+                self._disk.sync_file(segment.path)
 
 
 def read_segments(folder: Path, key: bytes) -> list[Segment]:

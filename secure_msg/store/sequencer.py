@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from secure_msg.ledger.transaction import Busy, Committed, StorageFailed, Transaction
+from secure_msg.ledger.transaction import Busy, Committed, StorageFailed, StoreError, Transaction
 
 QUEUE_LIMIT = 4096
 BATCH_LIMIT = 512
@@ -167,6 +167,6 @@ class Sequencer:
                 item.failed()
 
 
-def fail(requests: list[Request]) -> None:
+def fail(requests: list[Request], error: StoreError | None = None) -> None:
     for request in requests:
-        request.done.set_exception(StorageFailed(REFUSAL))
+        request.done.set_exception(error or StorageFailed(REFUSAL))

@@ -28,8 +28,10 @@ from secure_msg.messages.threads import Threads
 from secure_msg.messages.transact import Transact
 from secure_msg.settings import Settings, read_settings
 from secure_msg.store.files import FileStore
+from secure_msg.store.observer import Observer
 from secure_msg.store.serverkeys import ServerKeys, open_or_create
 from secure_msg.web.app import Web, create_web
+from secure_msg.web.metrics import Metrics, Present
 from secure_msg.web.realtime import Realtime
 from secure_msg.web.services import Clock, ServerInfo, Services
 
@@ -74,12 +76,13 @@ class AccountsForMessages:
 
 
 def open_store(
-    settings: Settings, clock: Clock, random: RandomBytes, offload: Offload
+    settings: Settings, clock: Clock, random: RandomBytes, offload: Offload, observer: Observer
 ) -> tuple[FileStore, ServerKeys]:
     """Raises StoreError's kinds with a sentence for the operator, OSError."""
     passphrase = settings.passphrase or None
     keys = open_or_create(settings.storage, passphrase, random, origin=settings.origin or None)
-    return FileStore.open(settings.storage, keys, clock, random, offload), keys
+    store = FileStore.open(settings.storage, keys, clock, random, offload, observer=observer)
+    return store, keys
 
 
 def build_services(
@@ -138,10 +141,12 @@ def build(
     offload: Offload = native_threads,
 ) -> Server:
     """Raises StoreError's kinds, OSError."""
-    store, keys = open_store(settings, clock, random, offload)
+    metrics = Metrics()
+    store, keys = open_store(settings, clock, random, offload, metrics)
     live = Realtime()
+    metrics.watch(Present(store.stats, lambda: live.sockets, settings.storage))
     services = build_services(settings, store, keys, live, clock=clock, random=random)
-    return Server(create_web(settings, services, live), store, keys)
+    return Server(create_web(settings, services, live, metrics), store, keys)
 
 
 def _version() -> str:

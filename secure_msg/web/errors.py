@@ -6,7 +6,7 @@ import json
 import logging
 from dataclasses import dataclass
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
@@ -15,6 +15,7 @@ from secure_msg.codec.errors import MalformedData
 from secure_msg.codec.http import Refusal
 from secure_msg.ledger.transaction import Busy, Conflict, Damaged, StorageFailed
 from secure_msg.messages.errors import MessagesError
+from secure_msg.web.outer import note
 
 LOG = logging.getLogger("secure_msg.web")
 
@@ -144,6 +145,7 @@ def log_failure(error: Exception) -> None:
 
 
 def respond(problem: Problem) -> Response:
+    note(request.environ, "problem", problem.kind)
     response = Response(
         problem.body(), status=problem.status, content_type="application/problem+json"
     )

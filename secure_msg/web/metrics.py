@@ -6,7 +6,7 @@ Every label has a small, fixed set of values: none is an account, an address or 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -163,12 +163,15 @@ class Metrics:
 
     # The web's.
 
-    def requested(self, room: str, status: int, seconds: float) -> None:
-        """One HTTP request; status 101 is a socket that ended."""
+    def requested(self, notes: Mapping[str, str], status: int, seconds: float) -> None:
+        """One HTTP request, with its "room" and "problem"; status 101 is a socket that ended."""
+        room = notes.get("room", "")
         known = room if room in ROOMS else NO_ROOM
         self._requests.labels(known, str(status)).inc()
         if status != 101:
             self._request_seconds.labels(known).observe(seconds)
+        if "problem" in notes:
+            self.refused(notes["problem"])
 
     def asked(self, kind: int, seconds: float) -> None:
         """One request in a socket."""

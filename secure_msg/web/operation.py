@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, current_app, jsonify, request
 
 from secure_msg.codec.cbor import MAX_INT
 from secure_msg.web.bodies import answer, read_number
 from secure_msg.web.errors import WebProblem
+from secure_msg.web.metrics import CONTENT_TYPE, EXTENSION, Metrics
 from secure_msg.web.services import services
+from secure_msg.web.watchers import Watchers
 
 # C2SP tlog-tiles: groups of three digits, all but the last with an x; partial ones end in .p/<W>.
 _TILE = re.compile(r"(entries|[0-9]|[1-5][0-9])/(x[0-9]{3}/){0,5}[0-9]{3}(\.p/[1-9][0-9]{0,2})?")
+WATCHERS = "secure_msg.watchers"
 _FOREVER = "public, max-age=31536000, immutable"
 
 routes = Blueprint("operation", __name__)
@@ -43,3 +46,13 @@ def health() -> Response:
     found = services()
     status = "ok" if found.writable() else "read-only"
     return jsonify(status=status, version=found.server.version)
+
+
+@routes.get("/metrics")
+def metrics() -> Response:
+    watchers, found = current_app.extensions[WATCHERS], current_app.extensions[EXTENSION]
+    if not isinstance(watchers, Watchers) or not isinstance(found, Metrics):
+        raise TypeError("the application has no figures")
+    if not watchers.may(request.environ):
+        raise WebProblem("not-found")
+    return Response(found.text(), content_type=CONTENT_TYPE)

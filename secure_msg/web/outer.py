@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 from typing import Any
 
@@ -14,6 +14,8 @@ LOG = logging.getLogger("secure_msg.requests")
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+Counted = Callable[[Mapping[str, str], int, float], None]
+"""Is told of each request: its notes, its status, its seconds."""
 
 PAGE_CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -48,7 +50,7 @@ NOTES = "secure_msg.notes"
 
 
 def note(environ: Environ, name: str, value: str) -> None:
-    """For the log line of this request: "route" (its template) or "account" (shortened)."""
+    """About this request: "route" (its template), "room", "problem" (a kind), "account" (cut)."""
     notes = environ.get(NOTES)
     if isinstance(notes, dict):
         notes[name] = value
@@ -67,9 +69,10 @@ def secured(headers: list[tuple[str, str]], *, https: bool) -> list[tuple[str, s
 
 
 class Outer:
-    def __init__(self, app: Wsgi, random: RandomBytes) -> None:
+    def __init__(self, app: Wsgi, random: RandomBytes, counted: Counted) -> None:
         self._app = app
         self._random = random
+        self._counted = counted
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         began = monotonic()
@@ -90,6 +93,8 @@ class Outer:
         try:
             return self._app(environ, start)
         finally:
+            seconds = monotonic() - began
+            self._counted(notes, int(status), seconds)
             LOG.info(
                 "request",
                 extra={
@@ -98,7 +103,7 @@ class Outer:
                         "method": environ["REQUEST_METHOD"][:16],
                         "route": notes.get("route", "none"),
                         "status": int(status),
-                        "ms": round((monotonic() - began) * 1000, 1),
+                        "ms": round(seconds * 1000, 1),
                         "account": notes.get("account", ""),
                     }
                 },

@@ -176,6 +176,7 @@ def init_sessions(app: Flask, found: Services, origins: Origins) -> None:
     def guard() -> None:
         rule = request.url_rule
         note(request.environ, "route", "none" if rule is None else rule.rule)
+        note(request.environ, "room", request.blueprint or "none")
         who = who_or_none()
         if who is not None:
             note(request.environ, "account", who.account[:4].hex())

@@ -21,6 +21,7 @@ from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped
 
 from secure_msg.web.errors import Problem, log_failure
 from secure_msg.web.limits import BODY_LIMIT, CONNECTIONS_OF_ONE, address_key
+from secure_msg.web.metrics import EXTENSION as METRICS
 from secure_msg.web.outer import secured
 from secure_msg.web.realtime import EXTENSION, Realtime
 
@@ -49,7 +50,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
             return
         self._open_of[address] += 1
         try:
-            super().handle(listener, client, addr)
+            with self.wsgi.extensions[METRICS].connections.track_inprogress():
+                super().handle(listener, client, addr)
         finally:
             self._open_of[address] -= 1
             if not self._open_of[address]:
@@ -74,7 +76,9 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answers what never reached the application; nothing of it is repeated."""
-        response = unparsed(exc)
+        problem, status = _problem(exc)
+        self.wsgi.extensions[METRICS].refused(problem.kind)
+        response = unparsed(problem, status)
         try:
             with gevent.Timeout(SEND_SECONDS):
                 client.sendall(response)
@@ -98,9 +102,8 @@ class QuietLogger(Logger):  # type: ignore[misc]
         return
 
 
-def unparsed(error: BaseException) -> bytes:
+def unparsed(problem: Problem, status: HTTPStatus) -> bytes:
     """The response to a request that gunicorn could not read."""
-    problem, status = _problem(error)
     body = problem.body()
     headers = [
         ("Content-Type", "application/problem+json"),

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TypeAlias
 
-from secure_msg.codec.schema import to_bytes
 from secure_msg.ledger.merkle import Node
 from secure_msg.ledger.transaction import Committed, StoreError
 from secure_msg.store.folders import Folders
@@ -23,7 +22,7 @@ from secure_msg.store.room import Room
 from secure_msg.store.sequencer import Request, fail
 from secure_msg.store.serverkeys import ServerKeys
 from secure_msg.store.stage import Stage
-from secure_msg.store.state import Pending, PendingBlob, Published, State, private_chain
+from secure_msg.store.state import Pending, PendingBlob, Published, State
 
 Offload: TypeAlias = Callable[[Callable[[], Any]], Any]
 """Runs blocking work somewhere and gives its result back; what it raises comes through."""
@@ -101,7 +100,7 @@ class Installer:
             state.blobs[key] = PendingBlob(put.version, put.blob, replaces)
             state.unflushed_bytes += len(put.blob or b"") + ENTRY_OVERHEAD
         sizes = {
-            account: stage.chains[private_chain(account)].chain.size for account, _ in stage.files
+            account: stage.chains[chain].chain.size for account, chain in stage.folders.items()
         }
         self._folders.install(stage.files, sizes)
 
@@ -169,7 +168,7 @@ class Committer:
     def _make_durable(self, prepared: Prepared) -> Sealed:
         """Journal and fdatasync, then sign: the blocking part, which touches nothing shared."""
         stage = prepared.stage
-        payload = to_bytes(stage.batch())
+        payload = stage.payload()
         # The journal takes it once, and the flush once more, with what it has not yet written.
         self._room.need(2 * len(payload) + self._state.unflushed_bytes)
         began = perf_counter()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from secure_msg.codec.schema import to_bytes
 from secure_msg.crypto.mac import hmac_sha256
-from secure_msg.ledger.chain import ChainHeader, content_hash
+from secure_msg.ledger.chain import ChainHeader, content_hash, header_bytes
 from secure_msg.ledger.merkle import leaf_hash
 from secure_msg.ledger.transaction import Damaged
 
@@ -47,6 +47,25 @@ class Frame(NamedTuple):
 def derived_salt(key: bytes, chain: bytes, sequence: int) -> bytes:
     """The salt of an entry that is not erasable, from the server's salt key."""
     return hmac_sha256(key, chain, sequence.to_bytes(8, "big"))
+
+
+def new_entry(
+    place: tuple[bytes, int],
+    kind: str,
+    time: int,
+    body: bytes,
+    salt: bytes,
+    *,
+    erasable: bool,
+    unique: bytes,
+    log_index: int,
+) -> Entry:
+    """The entry at `place` (chain, sequence) of fields that were checked before."""
+    chain, sequence = place
+    content = content_hash(salt, body)
+    header = header_bytes(chain, sequence, kind, time, len(body), content)
+    leaf = leaf_hash(header)
+    return Entry(sequence, kind, time, erasable, salt, body, header, leaf, unique, log_index)
 
 
 def live_frame(kind: str, time: int, *, erasable: bool, salt: bytes, body: bytes) -> Frame:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
-from secure_msg.codec.schema import to_bytes
+from secure_msg.codec.cbor import encode
 from secure_msg.crypto.hash import sha256
 from secure_msg.crypto.mac import hmac_sha256
 from secure_msg.ledger import log
@@ -27,15 +27,14 @@ from secure_msg.ledger.merkle import EMPTY, Node
 from secure_msg.ledger.transaction import (
     Append,
     Committed,
-    Conflict,
     Damaged,
-    NameClaim,
     Placed,
     Put,
-    Stale,
     Transaction,
 )
-from secure_msg.store.entry import Entry, derived_salt, entry_of, live_frame
+from secure_msg.store.chainfiles import GROUP
+from secure_msg.store.entry import Entry, derived_salt, new_entry
+from secure_msg.store.overlay import Base, Found, Overlay, Staged
 from secure_msg.store.records import (
     Batch,
     BatchAppend,
@@ -43,19 +42,16 @@ from secure_msg.store.records import (
     BatchPut,
     BatchRegister,
     IndexedFile,
-    PutBody,
 )
 from secure_msg.store.serverkeys import ServerKeys
-from secure_msg.store.state import PUT, Chain, Pending, private_chain
+from secure_msg.store.state import PUT, Chain, private_chain
 
-MAX_SEARCHED = 256
-"""The committer searches while everybody waits: one sender's old `seen` may not cost them much."""
+__all__ = ["NO_CONTENT", "Base", "Found", "Stage", "StageKeys", "Staged", "stage_keys"]
+
 NO_CONTENT = bytes(32)
-BEGINNINGS = ("account", "opened")
 
-
-Found: TypeAlias = tuple[Placed, int]
-"""Where an entry stands, and the index of its log leaf."""
+AppendFields: TypeAlias = tuple[bytes, int, str, bytes, bytes, bytes, bytes]
+PutFields: TypeAlias = tuple[bytes, bytes, int, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,85 +67,68 @@ def stage_keys(keys: ServerKeys) -> StageKeys:
     return StageKeys(keys.derive("salt"), keys.derive("blind"), identity.name_salt, identity.public)
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
-    """What a stage reads of the state below it; each may look at the disk and raise Damaged."""
-
-    chain: Callable[[bytes], Chain | None]
-    name: Callable[[str], bytes | None]
-    file: Callable[[bytes, bytes], IndexedFile | None]
-    find: Callable[[bytes, bytes, int], Found | None]
-    """(chain, unique, seen) -> where a committed entry with that id stands."""
-
-
-@dataclass(slots=True)
-class Staged:
-    """A batch's effects on one chain."""
-
-    chain: Chain
-    new: Pending = field(default_factory=Pending)
-
-
-class Stage:
+class Stage(Overlay):
     """The effects of one batch, which becomes the log leaf `index` at `time`."""
 
     def __init__(
         self, base: Base, keys: StageKeys, random: Callable[[int], bytes], index: int, time: int
     ) -> None:
-        self._base = base
+        super().__init__(base)
         self._keys = keys
         self._random = random
         self.index = index
         self.time = time
-        self.chains: dict[bytes, Staged] = {}
-        self.names: dict[str, bytes] = {}
-        self.files: dict[tuple[bytes, bytes], IndexedFile | None] = {}
         self.blobs: dict[tuple[bytes, bytes], BatchPut] = {}
+        self.folders: dict[bytes, bytes] = {}
+        """Account -> the chain of its folder, of those that were put into."""
         self.replaced: dict[tuple[bytes, bytes], int] = {}
         self.restored: bytes | None = None
         """A statement that takes the place of the touched chains in the leaf."""
-        self._batch: tuple[
-            list[BatchAppend], list[BatchPut], list[BatchRegister], list[BatchName]
-        ] = ([], [], [], [])
+        # The fields of the records of a Batch: what was asked, in the order of each kind.
+        self._appends: list[AppendFields] = []
+        self._puts: list[PutFields] = []
+        self._registers: list[tuple[bytes, bytes]] = []
+        self._names: list[tuple[str, bytes]] = []
 
     @property
     def empty(self) -> bool:
-        return not any(self._batch)
+        return not (self._appends or self._puts or self._registers or self._names)
 
     def batch(self) -> Batch:
-        appends, puts, registers, names = self._batch
         return Batch(
             self.time,
-            tuple(appends),
-            tuple(puts),
-            tuple(registers),
-            tuple(names),
+            tuple(BatchAppend(*one) for one in self._appends),
+            tuple(BatchPut(*one) for one in self._puts),
+            tuple(BatchRegister(*one) for one in self._registers),
+            tuple(BatchName(*one) for one in self._names),
             self.restored,
         )
 
+    def payload(self) -> bytes:
+        """The bytes of `batch()`, whose fields were checked before they came here."""
+        lists = (self._appends, self._puts, self._registers, self._names)
+        return encode((self.time, *map(tuple, lists), self.restored))
+
     def transact(self, transaction: Transaction) -> Committed:
         """Check one transaction and apply it. Raises Conflict, Stale, Damaged, ValueError."""
-        repeated = self._repeats(transaction.appends)
+        repeated = self.repeats(transaction.appends)
         if repeated:
             return Committed(tuple(place for place, _ in repeated), (), True, repeated[0][1])
-        self._check_appends(transaction.appends)
-        self._check_registers(transaction)
-        self._check_puts(transaction.puts)
-        self._check_names(transaction.names)
+        self.check(transaction)
         placed = [self._take_append(one) for one in transaction.appends]
         versions = [self._take_put(one) for one in transaction.puts]
         for register in transaction.registers:
             if register.new is not None:
-                self.set_register(BatchRegister(register.chain, register.new))
+                self._set_register(register.chain, register.new)
         for claim in transaction.names:
-            if self._name(claim.skeleton) is None:
-                self.claim_name(BatchName(claim.skeleton, claim.account))
+            if self.name(claim.skeleton) is None:
+                self._claim(claim.skeleton, claim.account)
         return Committed(tuple(placed), tuple(versions), False, self.index)
 
     def replay(self, batch: Batch) -> None:
         """Apply a journalled batch again. Raises Damaged when it does not follow on the state."""
         for append in batch.appends:
-            if append.sequence != self._size(append.chain):
+            if append.sequence != self.size(append.chain):
                 raise Damaged("a journalled entry does not follow on its chain")
             self.append(append)
         for put in batch.puts:
@@ -183,180 +162,111 @@ class Stage:
         for skeleton, account in self.names.items():
             yield name_label(self._keys.name_salt, skeleton), name_value(account)
 
-    # What is there, with what this batch has changed so far.
-
-    def _chain(self, chain: bytes) -> Chain | None:
-        staged = self.chains.get(chain)
-        return staged.chain if staged else self._base.chain(chain)
-
-    def _size(self, chain: bytes) -> int:
-        found = self._chain(chain)
-        return found.size if found else 0
-
-    def _register(self, chain: bytes) -> bytes:
-        found = self._chain(chain)
-        return found.register if found else b""
-
-    def _name(self, skeleton: str) -> bytes | None:
-        return self.names.get(skeleton) or self._base.name(skeleton)
-
-    def _file(self, account: bytes, path: bytes) -> IndexedFile | None:
-        if (account, path) in self.files:
-            return self.files[account, path]
-        return self._base.file(account, path)
-
-    # Checks: none of them changes anything.
-
-    def _repeats(self, appends: tuple[Append, ...]) -> list[Found]:
-        found = []
-        for append in appends:
-            if append.unique is not None:
-                size = self._size(append.chain)
-                if size - append.seen > MAX_SEARCHED:
-                    raise Stale(f"more than {MAX_SEARCHED} entries since what was seen")
-                place = self._find(append.chain, append.unique, append.seen)
-                if place is not None:
-                    found.append(place)
-        return found
-
-    def _find(self, chain: bytes, unique: bytes, seen: int) -> Found | None:
-        staged = self.chains.get(chain)
-        for entry in staged.new.entries if staged else ():
-            if entry.unique == unique:
-                return _placed(chain, entry), entry.log_index
-        before = self._base.chain(chain)
-        if before is None or before.size <= seen:
-            return None
-        return self._base.find(chain, unique, seen)
-
-    def _check_appends(self, appends: tuple[Append, ...]) -> None:
-        added: dict[bytes, int] = {}
-        for append in appends:
-            chain = self._chain(append.chain)
-            already = added.get(append.chain, 0)
-            size = (chain.size if chain else 0) + already
-            if append.expected_size is not None and append.expected_size != size:
-                raise Conflict("size")
-            if chain is not None and chain.owner is not None:
-                raise ValueError("a private folder's chain grows by puts only")
-            if size == 0 and append.kind not in BEGINNINGS:
-                raise ValueError(f"a chain begins with one of {BEGINNINGS}")
-            added[append.chain] = already + 1
-
-    def _check_registers(self, transaction: Transaction) -> None:
-        current: dict[bytes, bytes] = {}
-        begun = {append.chain for append in transaction.appends}
-        for register in transaction.registers:
-            if current.get(register.chain, self._register(register.chain)) != register.expected:
-                raise Conflict("register")
-            if register.new is not None:
-                if register.chain not in begun and self._chain(register.chain) is None:
-                    raise ValueError("a register stands beside a chain that exists")
-                current[register.chain] = register.new
-
-    def _check_puts(self, puts: tuple[Put, ...]) -> None:
-        current: dict[tuple[bytes, bytes], int] = {}
-        for put in puts:
-            key = (put.account, put.path)
-            if key not in current:
-                file = self._file(*key)
-                current[key] = file.version if file else 0
-            if current[key] != put.expected_version:
-                raise Conflict("version")
-            if put.blob is None and not put.expected_version:
-                raise Conflict("version")
-            current[key] = put.expected_version + 1 if put.blob is not None else 0
-
-    def _check_names(self, names: tuple[NameClaim, ...]) -> None:
-        current: dict[str, bytes] = {}
-        for claim in names:
-            owner = current.get(claim.skeleton) or self._name(claim.skeleton)
-            if owner is not None and owner != claim.account:
-                raise Conflict("name")
-            current[claim.skeleton] = claim.account
-
     # Effects.
 
     def _take_append(self, append: Append) -> Placed:
         salt = self._random(32) if append.erasable else b""
-        sequence = self._size(append.chain)
-        entry = self.append(
-            BatchAppend(
-                append.chain,
-                sequence,
-                append.kind,
-                append.body,
-                salt,
-                append.unique or b"",
-                append.label if sequence == 0 else b"",
-            )
+        sequence = self.size(append.chain)
+        label = append.label if sequence == 0 else b""
+        unique = append.unique or b""
+        entry = self._append(
+            (append.chain, sequence, append.kind, append.body, salt, unique, label)
         )
-        return _placed(append.chain, entry)
+        return Placed(append.chain, sequence, entry.time, entry.header)
 
     def _take_put(self, put: Put) -> int:
         version = put.expected_version + 1
-        self.put(BatchPut(put.account, put.path, version, put.blob))
+        self._put(put.account, put.path, version, put.blob)
         return version
 
     def append(self, append: BatchAppend) -> Entry:
-        self._batch[0].append(append)
-        begin = Chain(append.chain, None, EMPTY, b"", append.label, append.kind)
-        return self._add(begin, append.kind, append.body, append.salt, append.unique)
+        one = append
+        fields = (one.chain, one.sequence, one.kind, one.body, one.salt, one.unique, one.label)
+        return self._append(fields)
 
     def put(self, put: BatchPut) -> None:
-        self._batch[1].append(put)
-        key = (put.account, put.path)
-        content = NO_CONTENT if put.blob is None else sha256(put.blob)
-        length = len(put.blob or b"")
-        body = to_bytes(PutBody(put.path, put.version, content, length))
-        begin = Chain(private_chain(put.account), put.account, EMPTY, b"", b"", PUT)
-        entry = self._add(begin, PUT, body, b"", b"")
-        self.replaced.setdefault(key, put.version - 1)
-        self.blobs[key] = put
-        self.files[key] = (
-            None
-            if put.blob is None
-            else IndexedFile(put.path, put.version, content, length, entry.sequence)
-        )
+        self._put(put.account, put.path, put.version, put.blob)
 
     def set_register(self, register: BatchRegister) -> None:
-        chain = self._chain(register.chain)
-        if chain is None:
-            raise Damaged("a journalled register stands beside no chain")
-        self._batch[2].append(register)
-        changed = Chain(
-            chain.id, chain.owner, chain.frontier, register.value, chain.label, chain.begun
-        )
-        self.chains.setdefault(chain.id, Staged(chain)).chain = changed
+        self._set_register(register.chain, register.value)
 
     def claim_name(self, name: BatchName) -> None:
-        self._batch[3].append(name)
-        self.names[name.skeleton] = name.account
+        self._claim(name.skeleton, name.account)
 
-    def _add(self, begin: Chain, kind: str, body: bytes, salt: bytes, unique: bytes) -> Entry:
-        """Append one entry; `begin` is the chain before its first one. No `salt`: not erasable."""
-        staged = self.chains.get(begin.id)
+    def _append(self, fields: AppendFields) -> Entry:
+        self._appends.append(fields)
+        chain, _, kind, body, salt, unique, label = fields
+        staged = self._staged(chain) or self._begin(Chain(chain, None, EMPTY, b"", label, kind))
+        return self._add(staged, kind, body, salt, unique)
+
+    def _put(self, account: bytes, path: bytes, version: int, blob: bytes | None) -> None:
+        self._puts.append((account, path, version, blob))
+        folder = self.folders.get(account)
+        if folder is None:
+            folder = self.folders[account] = private_chain(account)
+        content = NO_CONTENT if blob is None else sha256(blob)
+        length = len(blob or b"")
+        body = encode((path, version, content, length))  # of a PutBody
+        staged = self._staged(folder) or self._begin(Chain(folder, account, EMPTY, b"", b"", PUT))
+        entry = self._add(staged, PUT, body, b"", b"")
+        key = (account, path)
+        self.replaced.setdefault(key, version - 1)
+        self.blobs[key] = BatchPut(account, path, version, blob)
+        file = IndexedFile(path, version, content, length, entry.sequence)
+        self.files[key] = None if blob is None else file
+
+    def _set_register(self, chain_id: bytes, value: bytes) -> None:
+        staged = self._staged(chain_id)
         if staged is None:
-            staged = Staged(self._base.chain(begin.id) or begin)
-            self.chains[begin.id] = staged
-        chain = staged.chain
-        used = salt or derived_salt(self._keys.salt, chain.id, chain.size)
-        frame = live_frame(kind, self.time, erasable=bool(salt), salt=used, body=body)
-        entry = entry_of(chain.id, chain.size, frame, unique=unique, log_index=self.index)
-        frontier, nodes = chain.frontier.grown(entry.leaf)
+            raise Damaged("a journalled register stands beside no chain")
+        self._registers.append((chain_id, value))
+        before = staged.chain
         staged.chain = Chain(
-            chain.id, chain.owner, frontier, chain.register, chain.label, chain.begun
+            before.id, before.owner, before.frontier, value, before.label, before.begun
         )
-        staged.new.entries.append(entry)
-        staged.new.before.append(chain.frontier)
-        staged.new.levels += _stored_levels(nodes)
+
+    def _claim(self, skeleton: str, account: bytes) -> None:
+        self._names.append((skeleton, account))
+        self.names[skeleton] = account
+
+    def _staged(self, chain_id: bytes) -> Staged | None:
+        """A chain that is there, to be changed; None when there is none."""
+        staged = self.chains.get(chain_id)
+        if staged is None:
+            chain = self.chain(chain_id)
+            if chain is not None:
+                staged = self._begin(chain)
+        return staged
+
+    def _begin(self, chain: Chain) -> Staged:
+        staged = self.chains[chain.id] = Staged(chain)
+        return staged
+
+    def _add(self, staged: Staged, kind: str, body: bytes, salt: bytes, unique: bytes) -> Entry:
+        """Append one entry. No `salt`: not erasable."""
+        chain, new = staged.chain, staged.new
+        before = chain.frontier
+        entry = new_entry(
+            (chain.id, before.size),
+            kind,
+            self.time,
+            body,
+            salt or derived_salt(self._keys.salt, chain.id, before.size),
+            erasable=bool(salt),
+            unique=unique,
+            log_index=self.index,
+        )
+        if before.size % GROUP == GROUP - 1:
+            after, nodes = before.grown(entry.leaf)
+            new.levels += _stored_levels(nodes)
+        else:
+            after = before.append(entry.leaf)
+        staged.chain = Chain(chain.id, chain.owner, after, chain.register, chain.label, chain.begun)
+        new.entries.append(entry)
+        new.before.append(before)
         return entry
 
 
 def _stored_levels(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     """The roots of complete subtrees of 256, 256², … entries."""
     return nodes[8::8]
-
-
-def _placed(chain: bytes, entry: Entry) -> Placed:
-    return Placed(chain, entry.sequence, entry.time, entry.header)

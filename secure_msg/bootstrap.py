@@ -81,7 +81,10 @@ def open_store(
     """Raises StoreError's kinds with a sentence for the operator, OSError."""
     passphrase = settings.passphrase or None
     keys = open_or_create(settings.storage, passphrase, random, origin=settings.origin or None)
-    store = FileStore.open(settings.storage, keys, clock, random, offload, observer=observer)
+    floor = settings.disk_floor_mib * MIB
+    store = FileStore.open(
+        settings.storage, keys, clock, random, offload, observer=observer, floor=floor
+    )
     return store, keys
 
 
@@ -107,7 +110,8 @@ def build_services(
         cookie_key=keys.derive("cookie"),
         now=clock,
         random=random,
-        writable=lambda: not store.stats().read_only,
+        writable=lambda: store.stats().condition == "ok",
+        condition=lambda: store.stats().condition,
         directory=directory,
         sessions=sessions,
         registrations=Registrations(

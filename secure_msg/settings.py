@@ -160,6 +160,14 @@ SETTINGS: tuple[Setting, ...] = (
         _integer(1, 1_048_576),
     ),
     Setting(
+        "DISK_FLOOR_MIB",
+        "0 to 1048576",
+        "64",
+        "How much of the disk stays free: with less, nothing is accepted until there is room "
+        "again. Reading goes on.",
+        _integer(0, 1_048_576),
+    ),
+    Setting(
         "MAX_CONNECTIONS",
         "16 to 65536",
         "4096",
@@ -205,6 +213,7 @@ class Settings:
     trusted_proxies: int
     session_days: int
     folder_quota_mib: int
+    disk_floor_mib: int
     max_connections: int
     rate_factor: int
     metrics_token: str = field(repr=False)

@@ -23,3 +23,10 @@ class Stats:
     unflushed_bytes: int
     damaged: int
     full: bool
+
+    @property
+    def condition(self) -> str:
+        """ "ok", "full" while the disk takes no writes, "read-only" until the next start."""
+        if self.read_only:
+            return "read-only"
+        return "full" if self.full else "ok"

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from secure_msg.accounts.errors import AccountsError
 from secure_msg.codec.errors import MalformedData
 from secure_msg.codec.http import Refusal
-from secure_msg.ledger.transaction import Busy, Conflict, Damaged, StorageFailed
+from secure_msg.ledger.transaction import Busy, Conflict, Damaged, StorageFailed, StorageFull
 from secure_msg.messages.errors import MessagesError
 from secure_msg.web.outer import note
 
@@ -39,6 +39,7 @@ STATUS = {
     "internal": 500,
     "busy": 503,
     "read-only": 503,
+    "storage-full": 507,
 }
 
 TITLES = {
@@ -61,6 +62,7 @@ TITLES = {
     "internal": "Something failed here",
     "busy": "Too much to do; try again shortly",
     "read-only": "The server cannot write at the moment",
+    "storage-full": "The server has no room at the moment; reading works, try again later",
 }
 
 _BY_HTTP_STATUS = {
@@ -123,6 +125,8 @@ def problem_of(error: Exception) -> Problem:
             found = Problem("conflict", error.what)
         case Busy():
             found = Problem("busy", retry_after=1)
+        case StorageFull():
+            found = Problem("storage-full", retry_after=30)
         case StorageFailed():
             found = Problem("read-only")
         case HTTPException() if error.code in _BY_HTTP_STATUS:

@@ -44,8 +44,7 @@ def log_news() -> Response:
 @routes.get("/healthz")
 def health() -> Response:
     found = services()
-    status = "ok" if found.writable() else "read-only"
-    return jsonify(status=status, version=found.server.version)
+    return jsonify(status=found.condition(), version=found.server.version)
 
 
 @routes.get("/metrics")

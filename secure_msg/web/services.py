@@ -41,6 +41,8 @@ class Services:
     now: Clock
     random: RandomBytes
     writable: Callable[[], bool]
+    condition: Callable[[], str]
+    """ "ok", "full" or "read-only", for those who watch the server."""
     directory: Directory
     sessions: Sessions
     registrations: Registrations

@@ -159,7 +159,7 @@ export interface AppState {
 
 export type AppErrorKind =
   | 'sign-in-failed' | 'recovery-failed' | 'name-taken' | 'name-refused' | 'weak-password' | 'registration-closed'
-  | 'slow-down' | 'offline' | 'server-busy' | 'read-only' | 'too-long' | 'conflict' | 'not-found'
+  | 'slow-down' | 'offline' | 'server-busy' | 'read-only' | 'storage-full' | 'too-long' | 'conflict' | 'not-found'
   | 'server-misbehaved' | 'peer-violation' | 'folder-rolled-back' | 'wrong-password' | 'unexpected';
 
 /** The only error that actions throw; `detail` is a short word for the catalogue, never a stack or a secret. */

@@ -20,7 +20,7 @@ import { Talking } from './talking.ts';
 
 const TABS = 'secure-msg';
 const CONNECTING: Connection = { kind: 'connecting' };
-const PASSING: readonly string[] = ['offline', 'server-busy', 'slow-down', 'read-only'];
+const PASSING: readonly string[] = ['offline', 'server-busy', 'slow-down', 'read-only', 'storage-full'];
 const FIRST_PAUSE_MS = 500;
 const LAST_PAUSE_MS = 8_000;
 const DEFAULTS: Preferences = { language: 'auto', theme: 'auto', sendReadMarks: true };

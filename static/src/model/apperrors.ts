@@ -21,6 +21,7 @@ const REFUSALS: Readonly<Record<string, AppErrorKind>> = {
   'slow-down': 'slow-down',
   busy: 'server-busy',
   'read-only': 'read-only',
+  'storage-full': 'storage-full',
 };
 
 /** What was meant to be checked here and is not the server's word alone: keys, proofs, files of one's own. */

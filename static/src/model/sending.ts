@@ -222,7 +222,7 @@ function pause(ms: number): Promise<void> {
 
 function refusedOutcome(error: RequestRefused): Outcome {
   if (error.kind === 'slow-down' || error.kind === 'busy') return { wait: (error.retryAfter ?? 1) * 1000 };
-  if (error.kind === 'read-only') return { failed: 'read-only' };
+  if (error.kind === 'read-only' || error.kind === 'storage-full') return { failed: error.kind };
   if (error.kind === 'too-large') return { failed: 'too-long' };
   if (error.kind === 'not-signed-in') return 'later';
   return { failed: 'unexpected' };

@@ -294,6 +294,7 @@ const texts = {
   'error.slow-down.wait': { one: 'Too many attempts. Try again in {n} second.', other: 'Too many attempts. Try again in {n} seconds.' },
   'error.offline': 'No connection to the server. Try again when you are online.',
   'error.server-busy': 'The server is busy. Try again in a moment.',
+  'error.storage-full': 'The server has no room at the moment. Reading still works; try again later.',
   'error.read-only': 'The server cannot store anything at the moment. Reading still works.',
   'error.too-long': 'This message is too long.',
   'error.conflict': 'Another browser changed the same thing. Try again.',

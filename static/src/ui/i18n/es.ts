@@ -294,6 +294,7 @@ export const es: Readonly<Record<Key, Entry>> = {
   'error.slow-down.wait': { one: 'Demasiados intentos. Prueba de nuevo en {n} segundo.', other: 'Demasiados intentos. Prueba de nuevo en {n} segundos.' },
   'error.offline': 'No hay conexión con el servidor. Inténtalo cuando vuelvas a tener conexión.',
   'error.server-busy': 'El servidor está ocupado. Inténtalo en un momento.',
+  'error.storage-full': 'El servidor no tiene espacio por ahora. Puedes seguir leyendo; inténtalo más tarde.',
   'error.read-only': 'El servidor no puede guardar nada por ahora. Puedes seguir leyendo.',
   'error.too-long': 'Este mensaje es demasiado largo.',
   'error.conflict': 'Otro navegador cambió lo mismo. Inténtalo de nuevo.',

@@ -58,7 +58,7 @@ class Line:
     def __init__(self, environ: Environ, post: Post, greeting: bytes, factor: int = 1) -> None:
         """Answers the handshake, and says a first word. Raises NoHandshake."""
         self._tcp: Any = environ[TCP]
-        response = _handshake(environ)
+        response = handshake(environ)
         self._protocol = ServerProtocol(state=OPEN, max_size=MESSAGE_LIMIT, logger=_QUIET)
         self._messages = Rate(MESSAGES_A_SECOND * factor, PATIENCE * factor)
         self._frames = Rate(FRAMES_A_SECOND * factor, FRAMES_A_SECOND * factor)
@@ -187,7 +187,7 @@ def frame(message: bytes) -> bytes:
     return Frame(Opcode.BINARY, message).serialize(mask=False)
 
 
-def _handshake(environ: Environ) -> bytes:
+def handshake(environ: Environ) -> bytes:
     """The response that opens the WebSocket. Raises NoHandshake."""
     headers = Headers()
     for name in ("Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version"):

@@ -30,7 +30,7 @@ check: prepare-test ## linters, types and layers
 
 unit: prepare-test ## tests without a browser, in both languages
 	node tools/build.mjs --tests
-	node --test --test-reporter=dot $$(find build/tests -name '*.test.mjs')
+	node --test --test-concurrency=2 --test-reporter=dot $$(find build/tests -name '*.test.mjs')
 	$(BIN)/pytest -n 2 --dist loadfile -m "not browser"
 
 browser: prepare-test ## end-to-end tests in Chromium
@@ -38,7 +38,7 @@ browser: prepare-test ## end-to-end tests in Chromium
 
 test: check ## everything that CI runs
 	node tools/build.mjs --tests
-	node --test --test-reporter=dot $$(find build/tests -name '*.test.mjs')
+	node --test --test-concurrency=2 --test-reporter=dot $$(find build/tests -name '*.test.mjs')
 	$(BIN)/pytest -n 2 --dist loadfile
 
 bench: prepare-test ## figures of this machine, as ratios taken in one run

@@ -1,4 +1,4 @@
-"""The command line: `secure-msg`, or `python -m secure_msg` (docs/operating.md)."""
+"""The command line: `secure-msg`, or `python -m secure_msg` (docs/operations.md)."""
 
 from __future__ import annotations
 

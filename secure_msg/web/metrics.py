@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -50,6 +51,8 @@ class StoreStats(Protocol):
 
     @property
     def read_only(self) -> bool: ...
+    @property
+    def full(self) -> bool: ...
     @property
     def log_size(self) -> int: ...
     @property
@@ -188,7 +191,8 @@ class _Looked(Collector):
 
     def collect(self) -> Iterator[Metric]:
         stats = self._present.stats()
-        yield _gauge("read_only", "1 when the store accepts nothing.", int(stats.read_only))
+        yield _gauge("read_only", "1: nothing is accepted until the next start.", stats.read_only)
+        yield _gauge("full", "1: nothing is accepted until the disk takes writes.", stats.full)
         yield _gauge("log_leaves", "Leaves of the log.", stats.log_size)
         yield _gauge("chains", "Chains of accounts, threads and folders.", stats.chains)
         yield _gauge("names", "Claimed names; an account may have two.", stats.names)
@@ -198,9 +202,11 @@ class _Looked(Collector):
             "secure_msg_damaged", "Reads that found damage and were not served.", stats.damaged
         )
         yield _gauge("sockets", "Open WebSockets of people.", self._present.sockets())
-        disk = shutil.disk_usage(self._present.folder)
-        yield _gauge("storage_size_bytes", "Of the storage's file system.", disk.total)
-        yield _gauge("storage_free_bytes", "Free there for this process.", disk.free)
+        # A disk that cannot even be asked must not hide the other figures.
+        with suppress(OSError):
+            disk = shutil.disk_usage(self._present.folder)
+            yield _gauge("storage_size_bytes", "Of the storage's file system.", disk.total)
+            yield _gauge("storage_free_bytes", "Free there for this process.", disk.free)
 
 
 def _gauge(name: str, meaning: str, value: float) -> Metric:

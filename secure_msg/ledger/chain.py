@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from secure_msg.codec.cbor import encode
+from secure_msg.codec.cbor import encode_checked
 from secure_msg.codec.schema import Fixed, Text, Uint, from_bytes, record, to_bytes
 from secure_msg.crypto.hash import sha256
 from secure_msg.ledger import merkle
@@ -44,10 +44,10 @@ def read_header(data: bytes) -> ChainHeader:
 
 
 def header_bytes(
-    chain: bytes, sequence: int, kind: str, time: int, length: int, content: bytes
+    chain: bytes, sequence: int, kind: str, time: int, *, length: int, content: bytes
 ) -> bytes:
     """The bytes of a ChainHeader of fields that were checked before."""
-    return encode((chain, sequence, kind, time, length, content))
+    return encode_checked((chain, sequence, kind, time, length, content))
 
 
 def header_hash(header: ChainHeader) -> bytes:

@@ -202,7 +202,10 @@ def _built(leaves: list[Leaf], depth: int) -> _Tree:
 
 
 def _branch(left: _Tree, right: _Tree) -> _Branch:
-    return _node_hash(_hash_of(left), _hash_of(right)), left, right
+    # This is most of what a commit costs: no calls where none is needed.
+    one = left[0] if isinstance(left, tuple) else left[_HASH] if left else EMPTY_SUBTREE
+    two = right[0] if isinstance(right, tuple) else right[_HASH] if right else EMPTY_SUBTREE
+    return sha256(b"\x01" + one + two), left, right
 
 
 def _leaf(label: bytes, value: bytes) -> bytes:
@@ -226,7 +229,7 @@ def _leaf_hash(label: bytes, value: bytes) -> bytes:
 
 
 def _node_hash(left: bytes, right: bytes) -> bytes:
-    return sha256(b"\x01", left, right)
+    return sha256(b"\x01" + left + right)
 
 
 def _bit(label: bytes, depth: int) -> int:

@@ -27,9 +27,6 @@ from secure_msg.store.state import Pending, PendingBlob, Published, State
 Offload: TypeAlias = Callable[[Callable[[], Any]], Any]
 """Runs blocking work somewhere and gives its result back; what it raises comes through."""
 
-ENTRY_OVERHEAD = 400
-"""About what an entry takes in memory beside its body, for the bound on what is not flushed."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -77,9 +74,7 @@ class Installer:
                 state.dirty_chains.add(chain_id)
                 if staged.new.entries:
                     state.pending.setdefault(chain_id, Pending()).grow(staged.new)
-                    state.unflushed_bytes += sum(
-                        len(one.body or b"") + ENTRY_OVERHEAD for one in staged.new.entries
-                    )
+            state.unflushed_bytes += stage.memory
             self._install_puts(stage)
             for skeleton, account in stage.names.items():
                 state.names.put(skeleton, account)
@@ -98,7 +93,6 @@ class Installer:
             elif settling is not None:
                 replaces = settling.version if settling.blob is not None else 0
             state.blobs[key] = PendingBlob(put.version, put.blob, replaces)
-            state.unflushed_bytes += len(put.blob or b"") + ENTRY_OVERHEAD
         sizes = {
             account: stage.chains[chain].chain.size for account, chain in stage.folders.items()
         }

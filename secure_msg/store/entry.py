@@ -63,7 +63,7 @@ def new_entry(
     """The entry at `place` (chain, sequence) of fields that were checked before."""
     chain, sequence = place
     content = content_hash(salt, body)
-    header = header_bytes(chain, sequence, kind, time, len(body), content)
+    header = header_bytes(chain, sequence, kind, time, length=len(body), content=content)
     leaf = leaf_hash(header)
     return Entry(sequence, kind, time, erasable, salt, body, header, leaf, unique, log_index)
 

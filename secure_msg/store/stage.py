@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from secure_msg.codec.cbor import encode
+from secure_msg.codec.cbor import encode_checked
 from secure_msg.crypto.hash import sha256
 from secure_msg.crypto.mac import hmac_sha256
 from secure_msg.ledger import log
@@ -49,6 +49,8 @@ from secure_msg.store.state import PUT, Chain, private_chain
 __all__ = ["NO_CONTENT", "Base", "Found", "Stage", "StageKeys", "Staged", "stage_keys"]
 
 NO_CONTENT = bytes(32)
+ENTRY_OVERHEAD = 400
+"""About what an entry, or a blob, takes in memory beside its bytes."""
 
 AppendFields: TypeAlias = tuple[bytes, int, str, bytes, bytes, bytes, bytes]
 PutFields: TypeAlias = tuple[bytes, bytes, int, bytes | None]
@@ -82,6 +84,8 @@ class Stage(Overlay):
         self.folders: dict[bytes, bytes] = {}
         """Account -> the chain of its folder, of those that were put into."""
         self.replaced: dict[tuple[bytes, bytes], int] = {}
+        self.memory = 0
+        """About the bytes that the batch takes until it is in the files."""
         self.restored: bytes | None = None
         """A statement that takes the place of the touched chains in the leaf."""
         # The fields of the records of a Batch: what was asked, in the order of each kind.
@@ -107,7 +111,7 @@ class Stage(Overlay):
     def payload(self) -> bytes:
         """The bytes of `batch()`, whose fields were checked before they came here."""
         lists = (self._appends, self._puts, self._registers, self._names)
-        return encode((self.time, *map(tuple, lists), self.restored))
+        return encode_checked((self.time, *map(tuple, lists), self.restored))
 
     def transact(self, transaction: Transaction) -> Committed:
         """Check one transaction and apply it. Raises Conflict, Stale, Damaged, ValueError."""
@@ -206,9 +210,10 @@ class Stage(Overlay):
             folder = self.folders[account] = private_chain(account)
         content = NO_CONTENT if blob is None else sha256(blob)
         length = len(blob or b"")
-        body = encode((path, version, content, length))  # of a PutBody
+        body = encode_checked((path, version, content, length))  # of a PutBody
         staged = self._staged(folder) or self._begin(Chain(folder, account, EMPTY, b"", b"", PUT))
         entry = self._add(staged, PUT, body, b"", b"")
+        self.memory += length + ENTRY_OVERHEAD
         key = (account, path)
         self.replaced.setdefault(key, version - 1)
         self.blobs[key] = BatchPut(account, path, version, blob)
@@ -262,6 +267,7 @@ class Stage(Overlay):
         else:
             after = before.append(entry.leaf)
         staged.chain = Chain(chain.id, chain.owner, after, chain.register, chain.label, chain.begun)
+        self.memory += len(body) + ENTRY_OVERHEAD
         new.entries.append(entry)
         new.before.append(before)
         return entry

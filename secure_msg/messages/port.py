@@ -22,7 +22,7 @@ class Appended:
     """Entries of a thread that were just committed; `first` to `last` are sequences."""
 
     thread: bytes
-    members: tuple[bytes, bytes]
+    members: tuple[bytes, ...]
     first: int
     last: int
 

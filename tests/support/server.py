@@ -105,6 +105,13 @@ class ServerProcess:
         return self.log.read_text(errors="replace")
 
     @property
+    def process_id(self) -> int:
+        """Of the master; the worker is in the same session. Raises RuntimeError."""
+        if self._process is None:
+            raise RuntimeError("the server does not run")
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

@@ -13,6 +13,7 @@ from secure_msg.ledger.transaction import Busy, StorageFailed, StorageFull
 from secure_msg.store.committer import Offload
 from secure_msg.store.durable import is_passing
 from secure_msg.store.flush import Flusher, Snapshot
+from secure_msg.store.hold import Hold
 from secure_msg.store.journal import Journal
 from secure_msg.store.observer import FlushReport, Observer
 from secure_msg.store.room import Room
@@ -37,6 +38,7 @@ class FlushParts:
     offload: Offload
     observer: Observer
     room: Room
+    hold: Hold
 
 
 @dataclass(slots=True)
@@ -67,6 +69,7 @@ class Background:
         self._room = threading.Condition()
         self._ending = False
         self._left: Flush | None = None
+        self._erasing = False
         self._pause, self._not_before = FLUSH_SECONDS, 0.0
         self._thread = threading.Thread(target=self._run, name="flush", daemon=True)
         self.flushes = 0
@@ -95,17 +98,22 @@ class Background:
                 self._room.wait(0.05)
 
     @contextmanager
-    def flushed(self) -> Iterator[None]:
+    def flushed(self, *, erasing: bool = False) -> Iterator[None]:
         """Flush all that is committed now; no other flush runs inside.
 
+        With `erasing` what was written leaves the journal even while a backup holds it.
         Raises StorageFailed, StorageFull.
         """
         with self._one:
+            self._erasing = erasing
             if not self._parts.sequencer.accepting:
                 raise StorageFailed(REFUSAL)
-            with self._stopping_on_failure():
-                self._write_or_stop()
-                yield
+            try:
+                with self._stopping_on_failure():
+                    self._write_or_stop()
+                    yield
+            finally:
+                self._erasing = False
 
     def begin(self) -> Flush:
         """Between two batches: take all that is not in the files. Raises OSError."""
@@ -143,8 +151,14 @@ class Background:
             _log.warning("no room for the last flush (%s); the journal keeps it", error.strerror)
 
     def _clean(self, flush: Flush) -> None:
-        self._parts.flusher.clean(flush.snapshot)
-        self._parts.journal.drop_before(flush.number)
+        parts = self._parts
+        parts.flusher.supersede(flush.snapshot)
+        with parts.hold.cleaning() as free:
+            if self._erasing and not free:
+                parts.hold.disturb()
+            if self._erasing or free:
+                parts.flusher.clean()
+                parts.journal.drop_before(flush.number)
 
     def _write_or_stop(self) -> None:
         """Whatever ends a flush early ends the acceptance of commits: the journal would grow."""

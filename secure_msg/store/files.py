@@ -28,6 +28,7 @@ from secure_msg.store.durable import Disk
 from secure_msg.store.flush import Flusher
 from secure_msg.store.folders import Folders
 from secure_msg.store.heads import HeadsFile
+from secure_msg.store.hold import Hold
 from secure_msg.store.journal import Journal
 from secure_msg.store.layout import Layout
 from secure_msg.store.lock import FolderLock
@@ -79,6 +80,7 @@ class FileStore:
     def __init__(self, lock: FolderLock, layout: Layout, outside: Outside) -> None:
         keys, disk = outside.keys, outside.disk
         self._lock = lock
+        self._hold = Hold(layout.root)
         self._layout = layout
         self._outside = outside
         self._state = State()
@@ -132,6 +134,7 @@ class FileStore:
             outside.offload,
             outside.observer,
             self._room,
+            self._hold,
         )
         self._background = Background(parts, lambda: self.tick(outside.clock()))
 
@@ -210,8 +213,9 @@ class FileStore:
         if not entry.erasable:
             raise ValueError("this entry is not erasable")
         # The body leaves the journal with the flush; after it no replay can bring it back.
-        with self._background.flushed():
+        with self._background.flushed(erasing=True):
             self._outside.offload(lambda: view.files.erase(self._outside.disk, sequence))
+            self._hold.disturb()
 
     def name_owner(self, skeleton: str) -> bytes | None:
         return self._reader.name_owner(skeleton)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from secure_msg.ledger.merkle import Node
 from secure_msg.ledger.tiles import Tile
@@ -78,6 +79,7 @@ class Flusher:
         self._compact_above = max(COMPACT_ABOVE, 2 * found.live_bytes)
         # Folders that an earlier run made, or a write that failed, may not be durable yet.
         self._doubt = True
+        self._superseded: set[Path] = set()
         self.log_size = found.mark.log_size
 
     def take(self) -> Snapshot:
@@ -129,19 +131,28 @@ class Flusher:
         self.log_size = snapshot.published.log.size
         self._log.written(self.log_size)
 
-    def clean(self, snapshot: Snapshot) -> None:
-        """Step 5: unlink superseded blobs, indices and partial tiles, durably."""
-        writes = self._disk.write_set()
+    def supersede(self, snapshot: Snapshot) -> None:
+        """Note the blobs, indices and partial tiles that the snapshot has taken the place of."""
+        layout, found = self._layout, self._superseded
         for (account, path), blob in snapshot.blobs.items():
-            kept = blob.version if blob.blob is not None else 0
-            if blob.replaces not in (0, kept):
-                writes.remove(self._layout.blob(account, path, blob.replaces))
+            if blob.replaces:
+                found.add(layout.blob(account, path, blob.replaces))
         for due in snapshot.indices:
             if due.older:
-                writes.remove(self._layout.index(due.account, due.older))
-        for old in self._log.superseded(snapshot.before, snapshot.published.log.size):
-            writes.remove(old)
+                found.add(layout.index(due.account, due.older))
+        found.update(self._log.superseded(snapshot.before, snapshot.published.log.size))
+        for (account, path), blob in snapshot.blobs.items():
+            # After a deletion a path begins with version 1 again: its file may still be noted.
+            if blob.blob is not None:
+                found.discard(layout.blob(account, path, blob.version))
+
+    def clean(self) -> None:
+        """Step 5: unlink, durably, what was noted as superseded."""
+        writes = self._disk.write_set()
+        for path in sorted(self._superseded):
+            writes.remove(path)
         writes.sync()
+        self._superseded.clear()
 
     def _part(self, chain_id: bytes) -> ChainPart:
         chain = self._state.chains.get(chain_id)

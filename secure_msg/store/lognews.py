@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from secure_msg.codec.proofs import LogNews, Restoration
@@ -12,6 +13,8 @@ from secure_msg.ledger.merkle import ReadNode
 from secure_msg.ledger.tiles import TILE_HEIGHT, TILE_WIDTH, Tile, bundle_entries, tile_hashes
 from secure_msg.store.logfiles import LogFiles
 from secure_msg.store.state import Published
+
+_log = logging.getLogger(__name__)
 
 
 def log_news(
@@ -25,7 +28,7 @@ def log_news(
     found = [
         Restoration(statement, index, leaf, merkle.inclusion_path(index, size, node))
         for index, statement in statements
-        if 0 < index < size and _names(leaf := leaf_at(log, index, size), statement)
+        if 0 < index < size and _names(leaf := leaf_at(log, index, size), index, statement)
     ]
     return LogNews(published.checkpoint, path, tuple(reversed(found)))
 
@@ -50,6 +53,9 @@ def leaf_at(log: LogFiles, index: int, size: int) -> bytes:
     return bundle_entries(log.read(tile, size) or b"", tile.width)[-1]
 
 
-def _names(leaf: bytes, statement: bytes) -> bool:
+def _names(leaf: bytes, index: int, statement: bytes) -> bool:
     found = read_mapped(leaf)
-    return isinstance(found, RestoredLeaf) and found.statement == sha256(statement)
+    if isinstance(found, RestoredLeaf) and found.statement == sha256(statement):
+        return True
+    _log.error("server/restored/%d is not what its log leaf names; it is not served", index)
+    return False

@@ -184,12 +184,17 @@ def _check_target(target: Path, root: Path) -> None:
         raise BackupRefused("a backup inside of the storage folder would be part of itself")
     if target.exists() and not target.is_dir():
         raise BackupRefused(f"{target} is not a folder")
-    mine = target / "server" / "identity"
-    if mine.exists():
-        if mine.read_bytes() != (root / "server" / "identity").read_bytes():
-            raise BackupRefused(f"{target} holds the backup of another server")
-    elif target.exists() and any(target.iterdir()) and not (target / INCOMPLETE).exists():
+    if not target.exists() or not any(target.iterdir()):
+        return
+    here, mine = target / "server" / "identity", (root / "server" / "identity").read_bytes()
+    if any(one.name.startswith(INCOMPLETE) for one in target.iterdir()):
+        ours = not here.exists() or mine.startswith(here.read_bytes())
+    elif here.exists():
+        ours = here.read_bytes() == mine
+    else:
         raise BackupRefused(f"{target} is not empty and not a backup")
+    if not ours:
+        raise BackupRefused(f"{target} holds the backup of another server")
 
 
 def _same(source: os.stat_result, target: os.stat_result) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 from dotenv import dotenv_values
@@ -21,6 +21,7 @@ from secure_msg.accounts.registration import Registrations
 from secure_msg.accounts.renewal import Renewal
 from secure_msg.accounts.sessions import Sessions
 from secure_msg.crypto.random import RandomBytes, system_random
+from secure_msg.ledger.transaction import Store
 from secure_msg.messages.folders import Folders
 from secure_msg.messages.port import Announcer
 from secure_msg.messages.reading import Reading
@@ -28,15 +29,18 @@ from secure_msg.messages.threads import Threads
 from secure_msg.messages.transact import Transact
 from secure_msg.settings import Settings, read_settings
 from secure_msg.store.files import FileStore
-from secure_msg.store.observer import Observer
 from secure_msg.store.serverkeys import ServerKeys, open_or_create
+from secure_msg.store.stats import Stats
 from secure_msg.web.app import Web, create_web
 from secure_msg.web.metrics import Metrics, Present
 from secure_msg.web.realtime import Realtime
+from secure_msg.web.relay import Bus, Relay
+from secure_msg.web.rooms import Rooms
 from secure_msg.web.services import Clock, ServerInfo, Services
 
 DAY_MS = 86_400_000
 MIB = 1024 * 1024
+PROCESS_ID_SIZE = 16
 UNPACKAGED = "0.1.0"
 
 
@@ -75,41 +79,67 @@ class AccountsForMessages:
         return self.chains.check_own(account, appends)
 
 
-def open_store(
-    settings: Settings, clock: Clock, random: RandomBytes, offload: Offload, observer: Observer
-) -> tuple[FileStore, ServerKeys]:
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a server takes from outside of itself, beside its settings."""
+
+    clock: Clock
+    random: RandomBytes
+    offload: Offload
+
+
+class RunningStore(Store, Protocol):
+    """A store as a server runs it, in files or in PostgreSQL."""
+
+    def stats(self) -> Stats: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class InMemory:
+    """What the rooms hold in memory, and what follows the commits of other processes."""
+
+    directory: Directory
+    sessions: Sessions
+    threads: Threads
+    folders: Folders
+
+
+def open_keys_of(settings: Settings, random: RandomBytes) -> ServerKeys:
     """Raises StoreError's kinds with a sentence for the operator, OSError."""
     passphrase = settings.passphrase or None
-    keys = open_or_create(settings.storage, passphrase, random, origin=settings.origin or None)
-    floor = settings.disk_floor_mib * MIB
-    store = FileStore.open(
-        settings.storage, keys, clock, random, offload, observer=observer, floor=floor
+    return open_or_create(settings.storage, passphrase, random, origin=settings.origin or None)
+
+
+def in_memory(settings: Settings, store: Store, keys: ServerKeys) -> InMemory:
+    return InMemory(
+        Directory(store),
+        Sessions(store, settings.session_days * DAY_MS),
+        Threads(store, keys.derive("thread-id")),
+        Folders(store, settings.folder_quota_mib * MIB),
     )
-    return store, keys
 
 
 def build_services(
     settings: Settings,
-    store: FileStore,
+    store: RunningStore,
     keys: ServerKeys,
-    announcer: Announcer,
     *,
-    clock: Clock,
-    random: RandomBytes,
+    rooms: InMemory,
+    announcer: Announcer,
+    outside: Outside,
 ) -> Services:
     server = keys.identity.id
-    directory = Directory(store)
-    sessions = Sessions(store, settings.session_days * DAY_MS)
+    directory, sessions = rooms.directory, rooms.sessions
     chains = Chains(store, server)
     accounts = AccountsForMessages(directory, chains)
-    threads = Threads(store, keys.derive("thread-id"))
-    folders = Folders(store, settings.folder_quota_mib * MIB)
     return Services(
         store=store,
         server=ServerInfo(keys.identity.origin, server, keys.identity.public, _version()),
         cookie_key=keys.derive("cookie"),
-        now=clock,
-        random=random,
+        now=outside.clock,
+        random=outside.random,
         writable=lambda: store.stats().condition == "ok",
         condition=lambda: store.stats().condition,
         directory=directory,
@@ -121,8 +151,8 @@ def build_services(
         renewal=Renewal(store, sessions, chains),
         chains=chains,
         prekeys=Prekeys(store, chains),
-        reading=Reading(store, threads, accounts),
-        transact=Transact(store, threads, folders, accounts, announcer),
+        reading=Reading(store, rooms.threads, accounts),
+        transact=Transact(store, rooms.threads, rooms.folders, accounts, announcer),
     )
 
 
@@ -131,7 +161,7 @@ class Server:
     """What `app.py` runs; `close` it when the process ends."""
 
     web: Web
-    store: FileStore
+    store: RunningStore
     keys: ServerKeys
 
     def close(self) -> None:
@@ -145,12 +175,59 @@ def build(
     offload: Offload = native_threads,
 ) -> Server:
     """Raises StoreError's kinds, OSError."""
-    metrics = Metrics()
-    store, keys = open_store(settings, clock, random, offload, metrics)
-    live = Realtime()
+    outside = Outside(clock, random, offload)
+    keys = open_keys_of(settings, random)
+    make = _shared if settings.database_url else _in_files
+    return make(settings, keys, outside)
+
+
+def _in_files(settings: Settings, keys: ServerKeys, outside: Outside) -> Server:
+    """One process, which owns its storage folder."""
+    metrics, live = Metrics(), Realtime()
+    store = FileStore.open(
+        settings.storage,
+        keys,
+        outside.clock,
+        outside.random,
+        outside.offload,
+        observer=metrics,
+        floor=settings.disk_floor_mib * MIB,
+    )
+    rooms = in_memory(settings, store, keys)
+    services = build_services(settings, store, keys, rooms=rooms, announcer=live, outside=outside)
     metrics.watch(Present(store.stats, lambda: live.sockets, settings.storage))
-    services = build_services(settings, store, keys, live, clock=clock, random=random)
     return Server(create_web(settings, services, live, metrics), store, keys)
+
+
+def _shared(settings: Settings, keys: ServerKeys, outside: Outside) -> Server:
+    """One of several processes, which share a database. Its drivers are imported only here."""
+    from secure_msg.store.postgres.store import PostgresStore  # noqa: PLC0415
+
+    metrics, live = Metrics(), Realtime()
+    store = PostgresStore.open(
+        settings.database_url,
+        keys,
+        outside.clock,
+        outside.random,
+        outside.offload,
+        observer=metrics,
+    )
+    rooms = in_memory(settings, store, keys)
+    relay = Relay(store, live, keys.derive("announce"), outside.random(PROCESS_ID_SIZE))
+    services = build_services(settings, store, keys, rooms=rooms, announcer=relay, outside=outside)
+    follower = Rooms(rooms.directory, rooms.sessions, rooms.threads, rooms.folders, live)
+    store.follow(follower, relay)
+    relay.start(rooms.threads, _bus(settings))
+    metrics.watch(Present(store.stats, lambda: live.sockets, settings.storage))
+    return Server(create_web(settings, services, live, metrics), store, keys)
+
+
+def _bus(settings: Settings) -> Bus | None:
+    if not settings.redis_url:
+        return None
+    from secure_msg.web.redisbus import RedisBus  # noqa: PLC0415
+
+    return RedisBus(settings.redis_url)
 
 
 def _version() -> str:

@@ -81,6 +81,18 @@ def _token(value: str) -> str:
     return value
 
 
+def _database_url(value: str) -> str:
+    if value and urlsplit(value).scheme not in ("postgresql", "postgres"):
+        raise ValueError("must look like postgresql://name:password@host:5432/database")
+    return value
+
+
+def _redis_url(value: str) -> str:
+    if value and urlsplit(value).scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("must look like redis://:password@host:6379/0")
+    return value
+
+
 def _public_urls(value: str) -> tuple[str, ...]:
     return tuple(_origin(part.strip()) for part in value.split(",") if part.strip())
 
@@ -104,6 +116,21 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "STORAGE", "folder", "storage", "Where everything is kept; back it up as a whole.", _folder
+    ),
+    Setting(
+        "DATABASE_URL",
+        "postgresql://…",
+        "",
+        "Keeps the store in PostgreSQL, for more than one process or host "
+        "([scaling](docs/scaling.md)); the storage folder then holds the keys alone.",
+        _database_url,
+    ),
+    Setting(
+        "REDIS_URL",
+        "redis://…",
+        "",
+        "Carries announcements between processes that share a database.",
+        _redis_url,
     ),
     Setting(
         "PASSPHRASE",
@@ -206,6 +233,8 @@ class Settings:
     host: str
     port: int
     storage: Path
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
     passphrase: str = field(repr=False)
     origin: str
     public_url: tuple[str, ...]
@@ -227,6 +256,8 @@ def read_settings(environment: Mapping[str, str | None]) -> Settings:
         if variable.startswith(PREFIX) and variable not in known:
             raise BadSetting(f"{variable} is not a setting; see the table in README.md.")
     values = {setting.name.lower(): _read(setting, environment) for setting in SETTINGS}
+    if values["redis_url"] and not values["database_url"]:
+        raise BadSetting(f"{PREFIX}REDIS_URL is of use with {PREFIX}DATABASE_URL only.")
     return Settings(**values)
 
 

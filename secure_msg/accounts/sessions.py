@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from secure_msg.accounts.errors import NotFound
@@ -17,7 +18,15 @@ from secure_msg.codec.schema import from_bytes, to_bytes
 from secure_msg.crypto.hash import sha256
 from secure_msg.crypto.mac import equal
 from secure_msg.crypto.random import RandomBytes
-from secure_msg.ledger.transaction import Conflict, Put, Store, Transaction
+from secure_msg.ledger.transaction import (
+    Busy,
+    Conflict,
+    Put,
+    StorageFailed,
+    StorageFull,
+    Store,
+    Transaction,
+)
 
 ACCOUNT_SIZE = 32
 SECRET_SIZE = 32
@@ -130,10 +139,11 @@ class Sessions:
         return ended
 
     def seen(self, who: SignedIn, now: int) -> None:
-        """Note the use of a session, at most once an hour."""
+        """Note the use of a session, at most once an hour, where the disk takes it."""
         for record in self._load(who.account).sessions:
             if record.id == who.session and now - record.last_seen >= SEEN_EVERY_MS:
-                self._change(who.account, lambda kept: _touched(kept, who.session, now))
+                with suppress(StorageFull, StorageFailed, Busy):  # reading goes on without it
+                    self._change(who.account, lambda kept: _touched(kept, who.session, now))
 
     def only_put(self, who: SignedIn) -> tuple[Put, SessionFile]:
         """The put that leaves the asker's session alone, no longer recovering; for a transaction.
@@ -156,6 +166,13 @@ class Sessions:
     def reload(self, account: bytes) -> None:
         """After a conflict: take what is stored, unless newer is known already."""
         self._read(account)
+
+    def forget(self, account: bytes) -> None:
+        """Another process may have changed this account's sessions: the store is asked again."""
+        self._cached.pop(account, None)
+
+    def forget_all(self) -> None:
+        self._cached.clear()
 
     def _change(self, account: bytes, change: Change) -> None:
         for attempt in range(MAX_TRIES):

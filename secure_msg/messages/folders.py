@@ -42,6 +42,16 @@ class Folders:
             else:
                 sizes[put.path] = len(put.blob)
 
+    def moved(self, account: bytes, path: bytes, size: int | None) -> None:
+        """A file has this size since a commit that any process asked for; None: it is gone."""
+        sizes = self._sizes.get(account)
+        if sizes is None:
+            return
+        if size is None:
+            sizes.pop(path, None)
+        else:
+            sizes[path] = size
+
     def _load(self, account: bytes) -> dict[bytes, int]:
         sizes = self._sizes.get(account)
         if sizes is None:

@@ -76,6 +76,14 @@ class Threads:
             row.size = max(row.size or 0, placed.sequence + 1)
             row.last_time = max(row.last_time, placed.time)
 
+    def grown(self, thread: bytes, label: bytes, size: int, time: int) -> None:
+        """A thread has this many entries since a commit that any process asked for."""
+        known = self._rows.get(thread)
+        row = known or self._add(thread, (label[:ID_SIZE], label[ID_SIZE:]))
+        if row.size is not None or known is None:
+            row.size = max(row.size or 0, size)
+            row.last_time = max(row.last_time, time)
+
     def _add(self, thread: bytes, members: tuple[bytes, bytes]) -> _Row:
         row = self._rows[thread] = _Row(members)
         for member in members:

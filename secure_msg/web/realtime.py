@@ -59,6 +59,8 @@ class Realtime:
         self._post = Post()
         self._due: list[tuple[Announcement, str | None]] = []
         self._beating = False
+        self.relay_typing: Callable[[bytes, bytes, bytes], None] = lambda _t, _a, _o: None
+        """Tells the other processes, if there are any: (thread, who types, who is told)."""
 
     def attach(self, answers: Answers, reading: Reading, factor: int) -> None:
         """`factor` multiplies the rates of a socket."""
@@ -153,22 +155,36 @@ class Realtime:
         now = monotonic()
         if now - here.typed >= TYPING_SECONDS:
             here.typed = now
-            announced = to_bytes(TypingAnnounced(thread, here.who.account))
-            self._tell((other,), Told.TYPING, announced)
+            self.typing(thread, here.who.account, other)
+            self.relay_typing(thread, here.who.account, other)
 
     # What they are told.
+
+    def typing(self, thread: bytes, sender: bytes, other: bytes) -> None:
+        if other in self._of:
+            self._tell((other,), Told.TYPING, to_bytes(TypingAnnounced(thread, sender)))
+
+    def sessions_changed(self, account: bytes) -> None:
+        """Part with the sockets of this account whose session is over, in a greenlet of its own."""
+        if account in self._of:
+            gevent.spawn(self._hear_all, account)
+
+    def _hear_all(self, account: bytes) -> None:
+        for here in tuple(self._of.get(account, {}).values()):
+            self._heard(here)
 
     def announce(self, announcements: Iterable[Announcement], origin: str | None) -> None:
         """After the commit, in a greenlet of its own: the sender waits for nobody.
 
         What was committed together comes together, and is told together.
         """
-        told = [(one, origin) for one in announcements if self._concerns_anybody(one)]
+        told = [(one, origin) for one in announcements if self.concerns_anybody(one)]
         if told and not self._due:
             gevent.spawn(self._announce)
         self._due.extend(told)
 
-    def _concerns_anybody(self, one: Announcement) -> bool:
+    def concerns_anybody(self, one: Announcement) -> bool:
+        """Whether somebody with an open socket is to be told."""
         match one:
             case Appended():
                 return any(member in self._of for member in one.members)

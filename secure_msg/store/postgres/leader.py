@@ -11,6 +11,7 @@ import logging
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from time import perf_counter
 
 import psycopg
 from psycopg.errors import LockNotAvailable
@@ -19,6 +20,7 @@ from secure_msg.codec.errors import MalformedData
 from secure_msg.codec.schema import from_bytes, to_bytes
 from secure_msg.crypto.mac import equal, hmac_sha256
 from secure_msg.ledger.transaction import Busy, Committed, Damaged, StoreError
+from secure_msg.store.observer import BatchReport
 from secure_msg.store.postgres.commit import (
     Batch,
     Deposed,
@@ -189,6 +191,7 @@ class Leader:
     def _batch(self, session: Connection) -> bool:
         """Settle what is asked now; whether there was anything."""
         with self._parts.replica.turn:
+            began = perf_counter()
             with session.transaction():
                 found = self._take(session)
                 if not found.ids:
@@ -202,7 +205,8 @@ class Leader:
                     session.execute(f"NOTIFY {COMMITS}")
             self.transactions += len(found.ids)
             if grown is not None:
-                self._sign(session, grown)
+                signed = self._sign(session, grown)
+                self._report(decided, perf_counter() - began - signed, signed)
                 self._write_indices(session, decided.stage)
         return True
 
@@ -283,12 +287,14 @@ class Leader:
         write_commit(session, Batch(stage, row, nodes, decided.blobs), self._row_keys)
         return Grown(log, after, ((stage.index, changes),))
 
-    def _sign(self, session: Connection, grown: Grown) -> None:
-        """After the commit, never before: sign what was let in, and show it."""
+    def _sign(self, session: Connection, grown: Grown) -> float:
+        """After the commit, never before: sign what was let in, and show it. Seconds of signing."""
+        began = perf_counter()
         log, keys = grown.log, self._parts.outside.keys
         checkpoint: bytes = self._parts.outside.offload(
             lambda: keys.checkpoint(log.size, log.frontier.root())
         )
+        seconds = perf_counter() - began
         with session.transaction():
             done = session.execute(
                 "UPDATE securemsg.store SET signed_size = %s, checkpoint = %s "
@@ -300,6 +306,12 @@ class Leader:
             session.execute(f"NOTIFY {COMMITS}")
         self._parts.replica.show(grown, checkpoint)
         self.batches += 1
+        return seconds
+
+    def _report(self, decided: _Decided, durable: float, signature: float) -> None:
+        entries = sum(len(one.new.entries) for one in decided.stage.chains.values())
+        report = BatchReport(len(decided.outcomes), entries, durable, signature)
+        self._parts.outside.observer.committed(report)
 
     def _check_office(self, session: Connection) -> None:
         done = session.execute(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from secure_msg.crypto.random import RandomBytes
 from secure_msg.store.committer import Offload
+from secure_msg.store.observer import Observer
 from secure_msg.store.serverkeys import ServerKeys
 
 LEASE_SECONDS = 5.0
@@ -23,5 +24,6 @@ class Outside:
     clock: Callable[[], int]
     random: RandomBytes
     offload: Offload
-    on_damage: Callable[[str], None] | None = None
+    on_damage: Callable[[str], None] | None
+    observer: Observer
     lease: float = LEASE_SECONDS

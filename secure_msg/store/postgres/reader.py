@@ -7,10 +7,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from secure_msg.codec.proofs import HeadProof, MapProof, Receipt
+from secure_msg.codec.proofs import HeadProof, LogNews, MapProof, Receipt, Restoration
 from secure_msg.crypto.hash import sha256
 from secure_msg.ledger.map import chain_label, name_label
-from secure_msg.ledger.merkle import EMPTY, Frontier
+from secure_msg.ledger.merkle import EMPTY, Frontier, consistency_path
 from secure_msg.ledger.tiles import TILE_HEIGHT, TILE_WIDTH, Tile, bundle_bytes, parse_path
 from secure_msg.ledger.transaction import (
     Busy,
@@ -164,6 +164,21 @@ class Reader:
 
     def checkpoint(self) -> bytes:
         return self._replica.published.checkpoint
+
+    def log_news(self, seen: int) -> LogNews:
+        published = self._replica.published
+        rows = LogRows(self._database)
+        tree, size = ChainTree(view_of(rows, published.log.frontier)), published.log.size
+        with self.watched("the log"):
+            path: tuple[bytes, ...] = ()
+            if 0 < seen <= size:
+                tree.frontier(seen)  # joins the nodes to the log's head
+                path = consistency_path(seen, size, tree.node)
+            found = []
+            for index, statement in rows.statements(size):
+                [leaf] = rows.checked(index, [tree.node(0, index)])
+                found.append(Restoration(statement, index, leaf, tree.path(index)))
+        return LogNews(published.checkpoint, path, tuple(found))
 
     def ledger_file(self, path: str) -> bytes | None:
         published = self._replica.published

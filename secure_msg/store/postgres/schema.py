@@ -74,6 +74,10 @@ CREATE TABLE IF NOT EXISTS securemsg.indices (
     size bigint NOT NULL,
     data bytea NOT NULL
 );
+CREATE TABLE IF NOT EXISTS securemsg.restorations (
+    log_index bigint PRIMARY KEY,
+    statement bytea NOT NULL
+);
 CREATE TABLE IF NOT EXISTS securemsg.requests (
     id bytea PRIMARY KEY,
     size bigint NOT NULL,

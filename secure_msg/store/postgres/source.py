@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
+from secure_msg.codec.proofs import MAX_RESTORATIONS
 from secure_msg.crypto.mac import equal, hmac_sha256
 from secure_msg.ledger.merkle import leaf_hash
 from secure_msg.ledger.transaction import Damaged
@@ -91,6 +92,15 @@ class LogRows:
         if [leaf_hash(leaf) for leaf in found] != hashes:
             raise Damaged("the log's leaves do not match their hashes")
         return found
+
+    def statements(self, size: int) -> list[tuple[int, bytes]]:
+        """(log index, statement) of the newest restorations below `size`, in their order."""
+        found = self.database.fetch(
+            "SELECT log_index, statement FROM securemsg.restorations WHERE log_index < %s "
+            "ORDER BY log_index DESC LIMIT %s",
+            (size, MAX_RESTORATIONS),
+        )
+        return [(index, statement) for index, statement in reversed(found)]
 
     def level(self, level: int, start: int, count: int) -> list[bytes]:
         return _level(self.database, LOG, level, start, count)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import psycopg
 
-from secure_msg.codec.proofs import HeadProof, MapProof, Receipt
+from secure_msg.codec.proofs import HeadProof, LogNews, MapProof, Receipt
 from secure_msg.crypto.random import RandomBytes
 from secure_msg.ledger.followed import Followed, Follower
 from secure_msg.ledger.merkle import Frontier
@@ -25,6 +24,7 @@ from secure_msg.store.chainfiles import ChainKeys
 from secure_msg.store.committer import Offload
 from secure_msg.store.entry import erased_frame, read_frame
 from secure_msg.store.files import run_here
+from secure_msg.store.observer import Observer, Unobserved
 from secure_msg.store.postgres.database import Database
 from secure_msg.store.postgres.desk import Desk
 from secure_msg.store.postgres.folders import PrivateFolders
@@ -36,25 +36,11 @@ from secure_msg.store.postgres.replica import Replica
 from secure_msg.store.postgres.schema import WrongDatabase, prepare
 from secure_msg.store.serverkeys import ServerKeys
 from secure_msg.store.stage import Base
+from secure_msg.store.stats import Stats
 
 START_SECONDS = 60.0
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class PostgresStats:
-    """For operators. `read_only` while the database cannot be followed."""
-
-    read_only: bool
-    leads: bool
-    log_size: int
-    chains: int
-    names: int
-    waiting: int
-    batches: int
-    transactions: int
-    damaged: int
 
 
 class PostgresStore:
@@ -95,6 +81,7 @@ class PostgresStore:
         offload: Offload = run_here,
         *,
         on_damage: Callable[[str], None] | None = None,
+        observer: Observer | None = None,
         lease: float = LEASE_SECONDS,
     ) -> PostgresStore:
         """The store as it is now, loaded and checked; `follow` is to be called next.
@@ -103,7 +90,10 @@ class PostgresStore:
         Raises WrongDatabase, Damaged.
         """
         database = Database(url)
-        store = cls(database, Outside(keys, clock, random, offload, on_damage, lease))
+        store = cls(
+            database,
+            Outside(keys, clock, random, offload, on_damage, observer or Unobserved(), lease),
+        )
         try:
             with database.session("start") as session:
                 prepare(session, keys.identity)
@@ -184,6 +174,9 @@ class PostgresStore:
     def checkpoint(self) -> bytes:
         return self._reader.checkpoint()
 
+    def log_news(self, seen: int) -> LogNews:
+        return self._reader.log_news(seen)
+
     def ledger_file(self, path: str) -> bytes | None:
         return self._reader.ledger_file(path)
 
@@ -204,18 +197,26 @@ class PostgresStore:
         self._following.stop()
         self._database.close()
 
-    def stats(self) -> PostgresStats:
-        replica = self._replica
-        return PostgresStats(
-            not self._following.connected,
-            self._leader.leads,
-            replica.size,
-            len(replica.chains),
-            len(replica.names),
-            self._desk.waiting(),
-            self._leader.batches,
-            self._leader.transactions,
-            self._reader.damaged,
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the sequencer."""
+        return self._leader.leads
+
+    def stats(self) -> Stats:
+        """`read_only` while the database cannot be followed."""
+        replica, leader = self._replica, self._leader
+        return Stats(
+            read_only=not self._following.connected,
+            log_size=replica.size,
+            chains=len(replica.chains),
+            names=len(replica.names),
+            waiting=self._desk.waiting(),
+            batches=leader.batches,
+            transactions=leader.transactions,
+            flushes=0,
+            unflushed_bytes=0,
+            damaged=self._reader.damaged,
+            full=False,
         )
 
     def _tell(self, commit: Followed) -> None:

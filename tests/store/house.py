@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from secure_msg.crypto.random import SeededRandom
-from secure_msg.store.durable import Disk
+from secure_msg.store.durable import Disk, SyncFailed
 from secure_msg.store.files import FileStore
 from secure_msg.store.serverkeys import ServerIdentity, ServerKeys, open_or_create
 from tests.store.contract import Clock
@@ -50,8 +50,20 @@ class FileHouse:
         return FileHouse(root, self.keys)
 
 
+NO_STEPS = frozenset({"write_set", "free"})
+STEPS = tuple(
+    name
+    for name, member in vars(Disk).items()
+    if callable(member) and not name.startswith("_") and name not in NO_STEPS
+)
+"""Every durable step that a disk has, whichever there are: nobody has to think of a new one."""
+
+
 class WatchedDisk(Disk):
-    """Calls `before` and `after` with (number, name) around each durable step."""
+    """Calls `before` and `after` with (number, name) around each durable step.
+
+    A step that is made of others counts as one more, around them.
+    """
 
     def __init__(
         self,
@@ -64,6 +76,11 @@ class WatchedDisk(Disk):
         # One step at a time, so that a copy made in `before` has none half done.
         self.lock = threading.RLock()
 
+    def __getattribute__(self, name: str) -> Any:
+        if name not in STEPS:
+            return super().__getattribute__(name)
+        return lambda *arguments: self._step(name, *arguments)
+
     def _step(self, name: str, *arguments: Any) -> Any:
         with self.lock:
             number = len(self.steps)
@@ -73,38 +90,10 @@ class WatchedDisk(Disk):
             self.after(number, name)
             return result
 
-    def make_folder(self, path: Path) -> None:
-        self._step("make_folder", path)
 
-    def write_file(self, path: Path, data: bytes) -> None:
-        self._step("write_file", path, data)
-
-    def patch_file(self, path: Path, parts: Iterable[tuple[int, bytes]]) -> None:
-        self._step("patch_file", path, parts)
-
-    def write_all(self, descriptor: int, data: bytes, offset: int) -> None:
-        self._step("write_all", descriptor, data, offset)
-
-    def sync_data(self, descriptor: int) -> None:
-        self._step("sync_data", descriptor)
-
-    def sync_file(self, path: Path) -> None:
-        self._step("sync_file", path)
-
-    def sync_folder(self, path: Path) -> None:
-        self._step("sync_folder", path)
-
-    def sync_system(self, path: Path) -> bool:
-        return bool(self._step("sync_system", path))
-
-    def rename(self, old: Path, new: Path) -> None:
-        self._step("rename", old, new)
-
-    def remove(self, path: Path) -> None:
-        self._step("remove", path)
-
-    def cut(self, path: Path, size: int) -> None:
-        self._step("cut", path, size)
+def failure(name: str, number: int) -> OSError:
+    """What a disk raises when the step `name` fails with the errno `number`."""
+    return (SyncFailed if name.startswith("sync") else OSError)(number, os.strerror(number))
 
 
 class UnsyncedDisk(Disk):

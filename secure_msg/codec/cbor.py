@@ -54,6 +54,17 @@ def decode(data: bytes, *, limit: int) -> Value:
 
     Nothing is read of an input longer than `limit` bytes.
     """
+    value = well_formed(data, limit=limit)
+    _check(value, MalformedData, MAX_DEPTH)
+    require_deterministic(value, data)
+    return value
+
+
+def well_formed(data: bytes, *, limit: int) -> Value:
+    """The value that `data` encodes, for who checks its types and calls `require_deterministic`.
+
+    Raises MalformedData.
+    """
     if len(data) > limit:
         raise MalformedData(f"longer than {limit} bytes")
     try:
@@ -62,10 +73,13 @@ def decode(data: bytes, *, limit: int) -> Value:
         )
     except cbor2.CBORDecodeError:
         raise MalformedData("not well-formed CBOR of the permitted types") from None
-    _check(value, MalformedData, MAX_DEPTH)
+    return value
+
+
+def require_deterministic(value: Value, data: bytes) -> None:
+    """Raises MalformedData unless `data` is the one encoding of a value of checked types."""
     if cbor2.dumps(value) != data:
         raise MalformedData("not the deterministic encoding")
-    return value
 
 
 def _check(value: object, fault: type[CodecError], depth: int) -> None:
@@ -86,6 +100,8 @@ def _check(value: object, fault: type[CodecError], depth: int) -> None:
 
 def check_text(text: str, fault: type[CodecError]) -> int:
     """The length of `text` in UTF-8 bytes; a lone surrogate has none and is refused."""
+    if text.isascii():
+        return len(text)
     try:
         return len(text.encode())
     except UnicodeEncodeError:

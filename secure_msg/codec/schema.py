@@ -17,6 +17,17 @@ from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from secure_msg.codec import cbor
+from secure_msg.codec.compounds import (
+    Many,
+    Maybe,
+    Nested,
+    Union,
+    define,
+    read_object,
+    read_record,
+    write_object,
+    write_record,
+)
 from secure_msg.codec.errors import CodecError, MalformedData, Unencodable
 from secure_msg.codec.fields import (
     Bool,
@@ -26,16 +37,8 @@ from secure_msg.codec.fields import (
     Fields,
     Fixed,
     Int,
-    Many,
-    Maybe,
-    Nested,
     Text,
     Uint,
-    Union,
-    fields_of,
-    read_object,
-    read_record,
-    write_record,
 )
 
 __all__ = [
@@ -73,7 +76,7 @@ def record(cls: type[T]) -> type[T]:
         raise TypeError(f"{cls.__name__} is not a dataclass")
     hints = get_type_hints(cls, include_extras=True)
     found: Fields = tuple((f.name, _field_type(cls, f.name, hints[f.name])) for f in fields(cls))
-    cls.__record_fields__ = found  # type: ignore[attr-defined]
+    define(cls, found)
     return cls
 
 
@@ -91,7 +94,7 @@ def _field_type(cls: type[Any], name: str, hint: object) -> Field:
 def to_value(obj: object) -> list[cbor.Value]:
     """The record as a CBOR array, every field checked. Raises Unencodable."""
     try:
-        return write_record(obj, json=False)
+        return write_record(obj)
     except CodecError as error:
         error.within(type(obj).__name__)
         raise
@@ -110,24 +113,26 @@ def from_value(cls: type[T], value: object) -> T:
 
 def to_bytes(obj: object) -> bytes:
     """The one encoding of a record. Raises Unencodable."""
-    return cbor.encode(to_value(obj))
+    return cbor.encode_checked(to_value(obj))
 
 
 def from_bytes(cls: type[T], data: bytes, *, limit: int = DEFAULT_LIMIT) -> T:
     """The record whose one encoding is `data`. Raises MalformedData."""
     try:
-        value = cbor.decode(data, limit=limit)
+        value = cbor.well_formed(data, limit=limit)
+        found = from_value(cls, value)
+        cbor.require_deterministic(value, data)
     except CodecError as error:
-        error.within(cls.__name__)
+        if not error.path:
+            error.within(cls.__name__)
         raise
-    return from_value(cls, value)
+    return found
 
 
 def to_json(obj: object) -> dict[str, Any]:
     """The record as a JSON object, every field checked. Raises Unencodable."""
     try:
-        names = (name for name, _ in fields_of(type(obj)))
-        return dict(zip(names, write_record(obj, json=True), strict=True))
+        return write_object(obj)
     except CodecError as error:
         error.within(type(obj).__name__)
         raise

@@ -60,7 +60,9 @@ class Limits:
 
     def allows(self, limit: str, *key: str, cost: int = 1) -> bool:
         """Count `cost` more of `key` under `limit`."""
-        item = self._items.setdefault(limit, parse(self.text(limit)))
+        item = self._items.get(limit)
+        if item is None:
+            item = self._items[limit] = parse(self.text(limit))
         return self.limiter.limiter.hit(item, limit, *key, cost=cost)
 
     def require(self, limit: str, *key: str, cost: int = 1) -> None:

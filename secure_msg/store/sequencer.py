@@ -112,11 +112,15 @@ class Sequencer:
 
     def _run(self) -> None:
         while not self._ended:
-            batch, between = self._gather()
-            if batch:
-                self._run_batch(batch)
-            if between is not None:
-                self._run_between(between)
+            self._run_once()
+
+    def _run_once(self) -> None:
+        """In a frame of its own, so that an idle server holds nothing of its last batch or flush."""
+        batch, between = self._gather()
+        if batch:
+            self._run_batch(batch)
+        if between is not None:
+            self._run_between(between)
 
     def _run_batch(self, batch: list[Request]) -> None:
         whole = False

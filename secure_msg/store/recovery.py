@@ -34,6 +34,8 @@ def check_reach(mark: MarkRecord, journal: Journal, checkpoint: Checkpoint | Non
         raise Damaged(
             f"ledger/heads ends with log size {mark.log_size} and the journal begins with {first}"
         )
+    if checkpoint is not None and checkpoint.size < mark.log_size:
+        _log.error("ledger/checkpoint is older than the files; it is signed again")
     reached = max(mark.log_size, end)
     if checkpoint is not None and checkpoint.size > reached:
         raise Damaged(
@@ -104,7 +106,7 @@ def _compare(state: State, checkpoint: Checkpoint | None) -> None:
     log = state.published.log
     same_size = checkpoint is not None and checkpoint.size == log.size
     if checkpoint and same_size and checkpoint.root != log.frontier.root():
-        raise Damaged(f"the log of size {log.size} is not the one that was signed")
+        raise Damaged(f"the log of size {log.size} is not the one that ledger/checkpoint signs")
 
 
 def _batch(record: JournalRecord) -> Batch:

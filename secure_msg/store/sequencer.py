@@ -115,7 +115,7 @@ class Sequencer:
             self._run_once()
 
     def _run_once(self) -> None:
-        """In a frame of its own, so that an idle server holds nothing of its last batch or flush."""
+        """In a frame of its own: an idle server holds nothing of its last batch or flush."""
         batch, between = self._gather()
         if batch:
             self._run_batch(batch)

@@ -19,7 +19,8 @@ loglevel = _settings.log_level
 control_socket_disable = True
 # A journal is replayed before the first heartbeat.
 timeout = 300
-graceful_timeout = 3
+# Connections end within seconds (web/worker.py); the rest is for what is put into files.
+graceful_timeout = 30
 # Also the time in which a request's head must arrive.
 keepalive = 15
 limit_request_line = 4_094

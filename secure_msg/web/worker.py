@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections import Counter
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -26,6 +28,9 @@ from secure_msg.web.outer import secured
 from secure_msg.web.realtime import EXTENSION, Realtime
 
 SEND_SECONDS = 5.0
+# What requests that have begun may take once the server ends; gunicorn.conf.py gives the rest of
+# its grace to what is put into files.
+LAST_SECONDS = 2.0
 
 
 class UnknownLength(Exception):
@@ -40,6 +45,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._open_of: Counter[str] = Counter()
+        self._open: set[Any] = set()
+        self._busy: set[Any] = set()
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """One connection, unless its address has too many: idle ones would shut out the others."""
@@ -50,9 +57,11 @@ class Worker(GeventWorker):  # type: ignore[misc]
             return
         self._open_of[address] += 1
         try:
+            self._open.add(client)
             with self.wsgi.extensions[METRICS].connections.track_inprogress():
                 super().handle(listener, client, addr)
         finally:
+            self._open.discard(client)
             self._open_of[address] -= 1
             if not self._open_of[address]:
                 del self._open_of[address]
@@ -65,14 +74,25 @@ class Worker(GeventWorker):  # type: ignore[misc]
         if isinstance(reader, LengthReader) and reader.length > BODY_LIMIT:
             raise TooLong
         gevent.sleep(0)
-        super().handle_request(listener_name, req, sock, addr)
+        self._busy.add(sock)
+        try:
+            super().handle_request(listener_name, req, sock, addr)
+        finally:
+            self._busy.discard(sock)
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
-        """SIGTERM: open sockets would keep the worker until its grace ends, so they end now."""
+        """SIGTERM."""
         super().handle_exit(sig, frame)
+        gevent.spawn(self._let_go)
+
+    def _let_go(self) -> None:
+        """Open connections would keep the worker until it is killed, with its files unfinished."""
         live = self.wsgi.extensions.get(EXTENSION) if self.wsgi is not None else None
         if isinstance(live, Realtime):
-            gevent.spawn(live.close_all)
+            live.close_all()
+        _hang_up(self._open - self._busy)
+        gevent.sleep(LAST_SECONDS)
+        _hang_up(self._open)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answers what never reached the application; nothing of it is repeated."""
@@ -84,6 +104,13 @@ class Worker(GeventWorker):  # type: ignore[misc]
                 client.sendall(response)
         except (OSError, gevent.Timeout):
             return
+
+
+def _hang_up(connections: set[Any]) -> None:
+    """For both directions, by another descriptor: who waits there meets an ordinary end."""
+    for client in tuple(connections):
+        with suppress(OSError), client.dup() as same:
+            same.shutdown(socket.SHUT_RDWR)
 
 
 class QuietLogger(Logger):  # type: ignore[misc]

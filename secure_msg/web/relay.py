@@ -208,10 +208,16 @@ class Relay:
         known = None if untold is None else untold.announcement
         if untold is None or not isinstance(known, Appended):
             return
-        if told.last >= known.last:
+        # Earlier ones may still be on their way, or lost: they stay untold.
+        first, last = known.first, known.last
+        if told.first <= first:
+            first = max(first, told.last + 1)
+        elif told.last >= last:
+            last = min(last, told.first - 1)
+        if first > last:
             del self._untold[told.thread]
-        elif told.first <= known.first:
-            untold.announcement = Appended(known.thread, known.members, told.last + 1, known.last)
+        else:
+            untold.announcement = Appended(known.thread, known.members, first, last)
 
     # What was committed, as the store tells it.
 

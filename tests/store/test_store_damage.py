@@ -1,4 +1,4 @@
-"""A thief or a failing disk changes files: it is noticed on read, and everything else goes on."""
+"""What damage does beside being noticed (tests/tamper): reports, remedies, and what went back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from secure_msg.ledger.transaction import Append, Damaged, Put, Register, StoreError, Transaction
+from secure_msg.ledger.transaction import Append, Damaged, Put, Register, Transaction
 from secure_msg.store.files import FileStore
 from tests.store.contract import (
     ALICE,
@@ -18,12 +18,11 @@ from tests.store.contract import (
     THREAD,
     account,
     audit,
-    audit_chain,
     ident,
     message,
     opened,
 )
-from tests.store.house import FileHouse, UnsyncedDisk
+from tests.store.house import FileHouse
 
 SECOND = ident("second thread")
 
@@ -87,64 +86,15 @@ def read_all(store: FileStore) -> dict[str, object]:
     return found
 
 
-def kinds(root: Path) -> list[str]:
-    """One path for each kind of file."""
-    names = {
-        path.relative_to(root).as_posix()
-        for path in root.rglob("*")
-        if path.is_file() and path.stat().st_size and "server" not in path.parts
-    }
-    return sorted(names)
-
-
 def flipped(data: bytes, bit: int) -> bytes:
     changed = bytearray(data)
     changed[bit // 8] ^= 1 << bit % 8
     return bytes(changed)
 
 
-def test_attack_17_a_changed_bit_in_any_file_is_noticed_and_the_rest_is_served(
-    built: FileHouse, tmp_path: Path
-) -> None:
-    whole = built.copy(tmp_path / "whole")
-    expected = read_all(whole.open())
-    assert Damaged not in expected.values()
-    whole.close()
-    for name in kinds(built.root):
-        data = (built.root / name).read_bytes()
-        bits = len(data) * 8
-        for bit in {0, bits - 1, *range(5, bits, max(bits // 6, 1))}:
-            house = built.copy(tmp_path / "damaged")
-            (house.root / name).write_bytes(flipped(data, bit))
-            check_noticed(house, name, expected)
-            shutil.rmtree(house.root)
-
-
-def check_noticed(house: FileHouse, name: str, expected: dict[str, object]) -> None:
-    """Nothing false is served, and a damaged chain or blob takes nobody else with it."""
-    if name.startswith("journal/") or name == "format":
-        # What all depends on stops the start, and the text says where to look.
-        with pytest.raises(StoreError, match=name):
-            house.open()
-        return
-    store = house.open(UnsyncedDisk())
-    found = read_all(store)
-    wrong = {one: (found[one], expected[one]) for one in found if found[one] != expected[one]}
-    assert all(value is Damaged for value, _ in wrong.values()), (name, wrong.keys())
-    assert len(wrong) <= 4, (name, wrong.keys())
-    store.commit(Transaction((Append(SECOND, "message", b"life goes on"),)))
-    store.flush()
-    audit_chain(store, house.identity, SECOND) if "second" not in wrong else None
-    house.close()
-
-
 def test_damage_is_reported_before_it_is_refused(built: FileHouse, tmp_path: Path) -> None:
     house = built.copy(tmp_path / "damaged")
-    [path] = (
-        house.root.glob(f"local/*/{PATH.hex()}.1")[:1]
-        if False
-        else [house.root / "local" / ALICE[:16].hex() / f"{PATH.hex()}.1"]
-    )
+    path = house.root / "local" / ALICE[:16].hex() / f"{PATH.hex()}.1"
     path.write_bytes(path.read_bytes()[::-1])
     reports: list[str] = []
     store = house.open(on_damage=reports.append)
@@ -157,27 +107,6 @@ def test_damage_is_reported_before_it_is_refused(built: FileHouse, tmp_path: Pat
     found = store.private(ALICE, PATH)
     assert found is not None
     assert found.blob == b"new"
-    house.close()
-
-
-def test_attack_17_two_valid_files_swapped_are_noticed(built: FileHouse, tmp_path: Path) -> None:
-    house = built.copy(tmp_path / "swapped")
-    threads = house.root / "general" / "threads"
-    first, second = threads / THREAD[:16].hex(), threads / SECOND[:16].hex()
-    first.rename(threads / "x")
-    second.rename(first)
-    (threads / "x").rename(second)
-    blobs = [house.root / "local" / owner[:16].hex() / f"{PATH.hex()}.1" for owner in (ALICE, BOB)]
-    contents = [path.read_bytes() for path in blobs]
-    for path, content in zip(blobs, reversed(contents), strict=True):
-        path.write_bytes(content)
-    store = house.open()
-    for thread in (THREAD, SECOND):
-        with pytest.raises(Damaged):
-            store.entries(thread, 0, 1)
-    for owner in (ALICE, BOB):
-        with pytest.raises(Damaged):
-            store.private(owner, PATH)
     house.close()
 
 

@@ -398,7 +398,7 @@ def test_attack_11_an_older_session_file_is_noticed(
             who.reload().open(bob.name)
         else:
             who.sign_in().arrived().open(bob.name)
-        banner = who.page.get_by_text("The server returned an older copy of your data")
+        banner = who.page.get_by_text("This server shows an older state than this browser has seen")
         expect(banner).to_be_visible(timeout=LONG)
         expect(who.composer).to_have_count(0)
         who.untroubled()

@@ -11,6 +11,14 @@ export interface Progress {
   readonly fraction: number | null;
 }
 
+/**
+ * The server shows an older state than this browser saw, and nothing is sent. `restored`: it says so, and was set
+ * back at `at` to a copy of `copied` (ms); a person decides whether to go on. `rolled-back`: it does not.
+ */
+export type WentBackState =
+  | { readonly kind: 'restored'; readonly copied: number; readonly at: number }
+  | { readonly kind: 'rolled-back' };
+
 export type Phase =
   | { readonly kind: 'starting' }
   /** A sentence instead of a blank page; names of what the browser lacks. */
@@ -49,7 +57,7 @@ export interface ConversationSummary {
   readonly blockedBy: SendBlock | null;
 }
 
-export type SendBlock = 'folder-rolled-back' | 'peer-root-changed' | 'server-misbehaved' | 'you-blocked';
+export type SendBlock = 'server-went-back' | 'folder-rolled-back' | 'peer-root-changed' | 'server-misbehaved' | 'you-blocked';
 
 export type MessageStatus = 'sending' | 'failed' | 'stored' | 'read' | 'received';
 
@@ -150,6 +158,7 @@ export interface AppState {
   readonly ready: boolean;
   readonly conversations: readonly ConversationSummary[];
   readonly open: Conversation | null;
+  readonly wentBack: WentBackState | null;
   readonly preferences: Preferences;
   /** Long work that goes on behind a form while everything stays on the screen. */
   readonly work: Progress | null;
@@ -160,7 +169,7 @@ export interface AppState {
 export type AppErrorKind =
   | 'sign-in-failed' | 'recovery-failed' | 'name-taken' | 'name-refused' | 'weak-password' | 'registration-closed'
   | 'slow-down' | 'offline' | 'server-busy' | 'read-only' | 'storage-full' | 'too-long' | 'conflict' | 'not-found'
-  | 'server-misbehaved' | 'peer-violation' | 'folder-rolled-back' | 'wrong-password' | 'unexpected';
+  | 'server-misbehaved' | 'peer-violation' | 'folder-rolled-back' | 'server-went-back' | 'server-lost' | 'wrong-password' | 'unexpected';
 
 /** The only error that actions throw; `detail` is a short word for the catalogue, never a stack or a secret. */
 export class AppError extends Error {
@@ -185,6 +194,8 @@ export interface App {
   /** A new code replaces the old one; asks for the password again. */
   renewRecoveryCode(password: string): Promise<{ readonly recoveryCode: string }>;
   signOut(): Promise<void>;
+  /** A person's consent: conversations go on from the copy that the server was set back to. */
+  goOn(): Promise<void>;
 
   searchPeople(query: string): Promise<readonly Person[]>;
   /** Opens (idempotent) the conversation with a person. */

@@ -7,6 +7,7 @@ import { LedgerError } from '../ledger/errors.ts';
 import { BadAnswer, RequestRefused, Unreachable } from '../net/errors.ts';
 import { AppError, type AppErrorKind, type SendBlock } from './api.ts';
 import { RootChanged } from './people.ts';
+import { WentBack } from './restoring.ts';
 import { ServerMisbehaved } from './server.ts';
 
 /** Problem kinds of docs/spec/http.md; those that are not here are `unexpected`. */
@@ -41,6 +42,7 @@ function translated(error: unknown): AppError {
   if (error instanceof Unreachable) return new AppError('offline');
   if (error instanceof RequestRefused) return refused(error);
   if (error instanceof RolledBack) return new AppError('folder-rolled-back');
+  if (error instanceof WentBack) return new AppError('server-went-back');
   if (error instanceof Misuse) return new AppError('unexpected', 'misuse');
   if (CHECKED.some((Kind) => error instanceof Kind)) return new AppError('server-misbehaved');
   return new AppError('unexpected', error instanceof Error ? error.name : '');
@@ -58,7 +60,7 @@ export type Trouble = SendBlock | 'transient' | 'bug';
 export function troubleOf(error: unknown): Trouble {
   if (error instanceof RolledBack) return 'folder-rolled-back';
   if (error instanceof RootChanged) return 'peer-root-changed';
-  if (error instanceof Unreachable || error instanceof RequestRefused || error instanceof UnknownEpoch) return 'transient';
+  if (error instanceof WentBack || error instanceof Unreachable || error instanceof RequestRefused || error instanceof UnknownEpoch) return 'transient';
   if (error instanceof Misuse) return 'bug';
   return CHECKED.some((Kind) => error instanceof Kind) ? 'server-misbehaved' : 'bug';
 }

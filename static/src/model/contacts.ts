@@ -11,9 +11,12 @@ export class AddressBook {
   readonly #file: SharedFile<Contacts>;
   readonly #transactor: Transactor;
   readonly #now: () => number;
+  readonly #keep: (contacts: Contacts) => void;
   #index: { readonly of: Contacts; readonly found: ReadonlyMap<string, Contact> } | null = null;
 
-  constructor(folder: PrivateFolder, transactor: Transactor, now: () => number) {
+  /** `keep` is given what is known after each loading and change. */
+  constructor(folder: PrivateFolder, transactor: Transactor, now: () => number, keep: (contacts: Contacts) => void) {
+    this.#keep = keep;
     this.#file = new SharedFile(folder, LABEL_CONTACTS, Contacts, { contacts: [] });
     this.#transactor = transactor;
     this.#now = now;
@@ -27,8 +30,9 @@ export class AddressBook {
     return this.#file.label;
   }
 
-  load(): Promise<void> {
-    return this.#file.load();
+  async load(): Promise<void> {
+    await this.#file.load();
+    this.#keep(this.#file.value);
   }
 
   find(account: Uint8Array): Contact | null {
@@ -54,5 +58,20 @@ export class AddressBook {
       const after = { ...before, state: change.state };
       return { contacts: contacts.map((contact) => (contact === before ? after : contact)) };
     });
+    this.#keep(this.#file.value);
+  }
+
+  /** Puts back what this browser remembers and the file, which came back from a copy, does not: pins above all. */
+  async merge(remembered: Contacts): Promise<void> {
+    const known = new Map(remembered.contacts.map((contact) => [toHex(contact.account), contact]));
+    await this.#file.update(this.#transactor, ({ contacts }) => {
+      const held = new Set(contacts.map(({ account }) => toHex(account)));
+      const kept = contacts.map((contact) => {
+        const { state, verified, fingerprint } = known.get(toHex(contact.account)) ?? contact;
+        return { ...contact, state, verified, fingerprint };
+      });
+      return { contacts: [...kept, ...remembered.contacts.filter(({ account }) => !held.has(toHex(account)))] };
+    });
+    this.#keep(this.#file.value);
   }
 }

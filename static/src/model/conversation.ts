@@ -68,7 +68,7 @@ export class ConversationModel {
 
   /** Whether it can send and save: it was loaded, and nothing speaks against it. */
   get usable(): boolean {
-    return this.#started && this.block === null;
+    return this.#started && this.block === null && this.services.restoring.fine;
   }
 
   /** Whether something may be there that was not taken up yet. */
@@ -126,8 +126,33 @@ export class ConversationModel {
     const served = await this.history.loadNewest(FIRST_PAGE);
     if (size === 0 || served > size) await this.catchUp();
     if (this.exists && this.history.opener === null && this.services.contacts.find(this.peer) === null) await this.history.loadOpener();
+    if (this.services.restoring.renewing) await this.#renewSessions();
     this.#started = true;
     this.services.changed();
+  }
+
+  /**
+   * In the lane, after consent to a restoration: the sessions that came back have read what they could, and go;
+   * own messages that the server lost are offered again.
+   */
+  async #renewSessions(): Promise<void> {
+    for (let tries = 1; this.file.abandon(); tries += 1) {
+      try {
+        const saving = await this.file.saving();
+        await this.services.transactor.transact({ appends: [], puts: saving.puts });
+        await saving.committed();
+        break;
+      } catch (error) {
+        if (!isConflict(error) || tries === MOST_TRIES) throw error;
+        await this.reloadAll();
+        await this.catchUp();
+      }
+    }
+    const { outbox } = this.services;
+    for (const held of await outbox.held(this.hex)) {
+      const kept = this.timeline.has(held.id) || (await this.file.keyOf(held.id, held.sequence)) !== null;
+      await (kept ? outbox.letGo(held) : outbox.offer(held));
+    }
   }
 
   /** An announcement: just the next entries, or a sign that some were missed. */
@@ -255,7 +280,7 @@ export class ConversationModel {
 
   /** Saving on receipt is gathered: the state can be derived again from the thread until then. */
   #saveSoon(): void {
-    if (!this.file.dirty || this.#closed || this.block !== null) return;
+    if (!this.file.dirty || this.#closed || this.block !== null || !this.services.restoring.fine) return;
     this.#saveTimer ??= setTimeout(() => {
       this.#saveTimer = null;
       void this.#guarded(() => this.save());
@@ -264,7 +289,7 @@ export class ConversationModel {
 
   /** In the lane: stores the state, with what was spent, archived and marked. */
   async save(): Promise<void> {
-    if (!this.file.dirty || this.block !== null) return;
+    if (!this.file.dirty || this.block !== null || !this.services.restoring.fine) return;
     const saving = await this.file.saving();
     const mark = this.trusted ? await this.marks.put() : null;
     const puts = mark === null ? saving.puts : [...saving.puts, mark.put];
@@ -364,6 +389,7 @@ export class ConversationModel {
     this.#behind = true;
     if (trouble === 'bug') reportError(error);
     else if (trouble !== 'transient') this.block ??= trouble;
+    if (trouble === 'folder-rolled-back' || trouble === 'server-misbehaved') this.services.suspect(trouble === 'folder-rolled-back');
     if (this.block === null && !this.#closed) this.services.lagging(error instanceof RequestRefused ? error.retryAfter : null);
     this.services.changed();
   }

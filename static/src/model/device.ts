@@ -24,10 +24,21 @@ interface SealedText {
   readonly sealed: ArrayBuffer;
 }
 
+/** What this browser saw of one server's log. */
+export interface SeenLedger {
+  readonly size: number;
+  readonly root: Uint8Array;
+  /** Ids in hex of the restorations that it knows of; null: it has not looked yet. */
+  readonly known: readonly string[] | null;
+  /** Consent to a restoration was given, and sessions are still to be renewed. */
+  readonly renewing: boolean;
+}
+
 interface Schema extends DBSchema {
   account: { key: string; value: DeviceAccount };
   texts: { key: string; value: SealedText };
   versions: { key: string; value: number };
+  ledgers: { key: string; value: SeenLedger };
 }
 
 const CURRENT = 'current';
@@ -41,11 +52,14 @@ export class Device {
   }
 
   static async open(name = 'secure-msg'): Promise<Device> {
-    const database = await openDB<Schema>(name, 1, {
-      upgrade(fresh) {
-        fresh.createObjectStore('account');
-        fresh.createObjectStore('texts');
-        fresh.createObjectStore('versions');
+    const database = await openDB<Schema>(name, 2, {
+      upgrade(database, before) {
+        if (before < 1) {
+          database.createObjectStore('account');
+          database.createObjectStore('texts');
+          database.createObjectStore('versions');
+        }
+        database.createObjectStore('ledgers');
       },
       // Another tab wants to upgrade or delete: let it.
       blocking(_current, _blocked, event) {
@@ -86,6 +100,20 @@ export class Device {
     const before = (await transaction.store.get(path)) ?? 0;
     if (version > before) await transaction.store.put(version, path);
     await transaction.done;
+  }
+
+  /** After consent to a restoration: what the server has now is where it begins again. */
+  async forgetVersions(): Promise<void> {
+    await this.#database.clear('versions');
+  }
+
+  /** By the fingerprint of the server's key, in hex; null: that server was never seen. Whoever signs in, it stays. */
+  async ledger(server: string): Promise<SeenLedger | null> {
+    return (await this.#database.get('ledgers', server)) ?? null;
+  }
+
+  async saveLedger(server: string, seen: SeenLedger): Promise<void> {
+    await this.#database.put('ledgers', seen, server);
   }
 
   async saveText(localKey: CryptoKey, name: string, text: string): Promise<void> {

@@ -20,6 +20,7 @@ import { type Device, makeLocalKey } from './device.ts';
 import { checkNewPassword, isPossiblePassword } from './password.ts';
 import { type RawFile, ServedFolder } from './rawfolder.ts';
 import { newAccount, newRecovery } from './registration.ts';
+import type { Restoring } from './restoring.ts';
 import { ServerMisbehaved, type ServerView } from './server.ts';
 import { type Derivation, bytesField, readDerivation, unlockingKeys } from './unlocking.ts';
 
@@ -30,6 +31,9 @@ export type OnProgress = (progress: Progress) => void;
 /** What is needed of a Device here. */
 export type DeviceStore = Pick<Device, 'account' | 'remember' | 'forget' | 'seenVersion' | 'noteVersion'>;
 
+/** What is known of files that may have come back from a copy; without it, every older one is refused. */
+export type Memory = Pick<Restoring, 'seenVersion' | 'noteVersion' | 'fine' | 'lenient'>;
+
 export interface EnrolmentParts<D extends DeviceStore = Device> {
   readonly http: Http;
   readonly server: ServerView;
@@ -38,6 +42,7 @@ export interface EnrolmentParts<D extends DeviceStore = Device> {
   readonly random: RandomBytes;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  readonly memory?: Memory;
 }
 
 /** A recovery code was right; nothing else can be done before a new password is set. */
@@ -83,7 +88,7 @@ export class Enrolment<D extends DeviceStore = Device> {
   constructor(parts: EnrolmentParts<D>) {
     this.device = parts.device;
     this.#parts = parts;
-    this.#folder = new ServedFolder(parts.http, parts.device);
+    this.#folder = new ServedFolder(parts.http, parts.memory ?? parts.device);
     this.#credentials = new Credentials(parts.http, parts.server, this.#folder, parts.random);
   }
 
@@ -174,8 +179,12 @@ export class Enrolment<D extends DeviceStore = Device> {
   }
 
   #openKept(account: Uint8Array, kept: RememberedAccount, { epoch, recovery }: Wraps): Promise<OpenAccount> {
-    if (epoch < kept.epoch) throw new RolledBack('the wraps are older than this browser has seen them');
-    const vault = { account, epoch, keys: kept.vaultKeys, names: kept.nameKey };
+    if (epoch < kept.epoch && this.#parts.memory?.lenient !== true) {
+      throw new RolledBack('the wraps are older than this browser has seen them');
+    }
+    // Keys of epochs that are not there any more would stand in the way of those that take their numbers.
+    const keys = new Map([...kept.vaultKeys].filter(([number]) => number <= epoch));
+    const vault = { account, epoch, keys, names: kept.nameKey };
     return this.#openSession({ account, name: kept.name }, { vault, kdf: kept.kdf, hasRecovery: recovery !== null });
   }
 
@@ -381,7 +390,9 @@ export class Enrolment<D extends DeviceStore = Device> {
     const before = await device.account();
     const localKey = before?.account === toHex(account) ? before.localKey : await makeLocalKey();
     const open = { account, name, session, vault, root: files.root, identity, localKey, hasRecovery, epoch: vault.epoch, kdf: stretching(kdf) };
-    await device.remember(remembered(open));
+    // An older vault, to which nobody agreed, does not make this browser forget the newer one.
+    const newer = before?.account === toHex(account) && before.vaultKeys.size > 0 && before.epoch > vault.epoch;
+    if (!newer || this.#parts.memory?.fine !== false) await device.remember(remembered(open));
     return open;
   }
 

@@ -26,6 +26,8 @@ export interface FollowingEvents {
   ended(): void;
   /** Before the conversations: files that all of them share, whose versions these are. */
   shared(versions: ReadonlyMap<string, number>): Promise<void>;
+  /** Every conversation was brought to the head. */
+  followed(): Promise<void>;
 }
 
 export class Following {
@@ -40,6 +42,7 @@ export class Following {
   #pause = FIRST_PAUSE_MS;
   #open: string | null = null;
   #stopped = false;
+  #frozen = false;
 
   constructor(services: Services, events: FollowingEvents) {
     this.#services = services;
@@ -110,6 +113,7 @@ export class Following {
 
   /** Brings everything to the head; asked for again while it works, it works once more. */
   refresh(): Promise<void> {
+    if (this.#frozen) return Promise.resolve();
     this.#again = true;
     this.#pass ??= this.#passes();
     return this.#pass;
@@ -160,6 +164,13 @@ export class Following {
     await Promise.all(Array.from({ length: AT_ONCE }, work));
     this.look(this.#open);
     for (const held of this.#held.values()) this.#send(held);
+    if (!this.#stopped && this.all().every(({ behind, block }) => !behind || block !== null)) await this.#events.followed();
+  }
+
+  /** The server went back: what is held stays as it is and is shown, and nothing is followed any more. */
+  freeze(): void {
+    this.#frozen = true;
+    this.#forgetTimer();
   }
 
   async #pathOf(model: ConversationModel): Promise<string> {
@@ -168,7 +179,7 @@ export class Following {
 
   /** One pass after a while; `retryAfter` in seconds at the earliest. */
   refreshSoon(retryAfter: number | null): void {
-    if (this.#stopped) return;
+    if (this.#stopped || this.#frozen) return;
     const wait = Math.max(this.#pause, (retryAfter ?? 0) * 1_000);
     const due = Date.now() + wait;
     if (this.#timer !== null && this.#due >= due) return;
@@ -198,6 +209,7 @@ export class Following {
   }
 
   async entries(page: EntriesPage): Promise<void> {
+    if (this.#frozen) return;
     const thread = toHex(page.thread);
     const model = this.get(thread);
     if (model === null) return this.refresh();
@@ -207,6 +219,7 @@ export class Following {
 
   /** True when it was a conversation's file. */
   async privateChanged({ path, version }: PrivateItem): Promise<boolean> {
+    if (this.#frozen) return true;
     const thread = this.#labels.get(toHex(path));
     if (thread === undefined) return this.#isMark(path);
     await this.get(thread)?.fileChanged(version);

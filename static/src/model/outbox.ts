@@ -20,6 +20,11 @@ export interface Unsent {
   readonly renews?: string;
 }
 
+/** An own message that stood in the thread at `sequence`, held because the server may have lost it. */
+export interface Held extends Unsent {
+  readonly sequence: number;
+}
+
 /** With whom a conversation was opened that has no entries yet: only this browser knows of it. */
 export interface Begun {
   readonly account: string;
@@ -31,6 +36,7 @@ type Store = Pick<Device, 'text' | 'texts' | 'saveText' | 'removeText'>;
 const UNSENT = 'unsent/';
 const DRAFT = 'draft/';
 const BEGUN = 'begun/';
+const HELD = 'held/';
 const CHANNEL = 'secure-msg/outbox';
 
 /** Ordered by time of writing; changes are durable before the call returns. */
@@ -132,6 +138,28 @@ export class Outbox {
     else this.#drafts.set(thread, text);
     const save = (): Promise<void> => this.#saveDraft(thread);
     this.#draftSaved = this.#draftSaved.then(save, save);
+  }
+
+  /** Keeps an own message until it is known whether the server lost it. */
+  async hold(message: Held): Promise<void> {
+    await this.#device.saveText(this.#localKey, `${HELD}${message.thread}/${message.id}`, JSON.stringify(message));
+  }
+
+  /** What is held of one thread; of all when it is ''. */
+  async held(thread: string): Promise<readonly Held[]> {
+    const texts = await this.#device.texts(this.#localKey, `${HELD}${thread}`);
+    return [...texts.values()].map((text) => JSON.parse(text) as Held);
+  }
+
+  letGo({ thread, id }: Held): Promise<void> {
+    return this.#device.removeText(`${HELD}${thread}/${id}`);
+  }
+
+  /** The server lost it: it stands among what was not sent, for its author to send again or delete. */
+  async offer(held: Held): Promise<void> {
+    const { sequence: _sequence, ...unsent } = held;
+    await this.put({ ...unsent, failure: 'server-lost' });
+    await this.letGo(held);
   }
 
   async noteBegun(thread: string, person: Begun): Promise<void> {

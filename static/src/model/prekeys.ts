@@ -83,7 +83,16 @@ export class OwnPrekeys {
 
   /** Publishes what the account's chain needs, with the private halves in the same transaction. */
   async replenish(transactor: Transactor, root: SigningKey, view: AccountView, now: number): Promise<boolean> {
-    const made = await replenish(this.#file.value, root, view, now, systemRandom);
+    return this.#publish(this.#file.value, transactor, root, view, now);
+  }
+
+  /** New ones in the place of all: those that came back from a copy may have been used. */
+  async renew(transactor: Transactor, root: SigningKey, view: AccountView, now: number): Promise<void> {
+    await this.#publish({ ...this.#file.value, signed: [], batches: [] }, transactor, root, view, now);
+  }
+
+  async #publish(prekeys: Prekeys, transactor: Transactor, root: SigningKey, view: AccountView, now: number): Promise<boolean> {
+    const made = await replenish(prekeys, root, view, now, systemRandom);
     if (made.entries.length === 0) return false;
     const put = await this.#file.put(made.prekeys);
     const appends = made.entries.map(({ kind, body }) => ({ chain: view.account, kind, body, expected: null }));

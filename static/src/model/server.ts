@@ -4,10 +4,12 @@ import { SUITE } from '../codec/accounts.ts';
 import { equalBytes, fromBase64url, toHex, utf8 } from '../crypto/bytes.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { ChainHeader, type Head, checkContent, headOf, readHeader, startChain, verifyPage } from '../ledger/chain.ts';
+import { verifyCheckpoint } from '../ledger/checkpoint.ts';
 import { LedgerError } from '../ledger/errors.ts';
 import { InvalidSignature } from '../crypto/errors.ts';
 import { EMPTY, type Frontier, checkFrontier } from '../ledger/merkle.ts';
 import { type HeadProof, type Receipt, type VerifiedHead, verifyHead, verifyReceipt } from '../ledger/receipt.ts';
+import { type LogNews, type RestoredStatement, verifyRestoration } from '../ledger/restored.ts';
 import { BadAnswer } from '../net/errors.ts';
 import { type Http, type JsonObject, field } from '../net/http.ts';
 import type { WireEntry } from '../net/records.ts';
@@ -36,6 +38,13 @@ export interface SeenCheckpoint {
   readonly root: Uint8Array;
 }
 
+/** News of the log with every signature checked; the consistency proof is for the reader to hold against what it saw. */
+export interface ReadNews {
+  readonly checkpoint: SeenCheckpoint;
+  readonly consistency: readonly Uint8Array[];
+  readonly restorations: readonly RestoredStatement[];
+}
+
 export interface CheckedEntry {
   readonly header: ChainHeader;
   readonly encodedHeader: Uint8Array;
@@ -61,6 +70,10 @@ export async function readServer(http: Http): Promise<ServerInfo> {
 /** Checks what the server proves, against the identity that was pinned. */
 export class ServerView {
   #checkpoint: SeenCheckpoint = { size: 0, root: new Uint8Array(32) };
+  /** While it is not known whether whoever answers shows the same log: nothing newer is taken up. */
+  frozen = true;
+  /** Told when a newer checkpoint was verified. */
+  onAdvance: () => void = () => undefined;
 
   constructor(readonly info: ServerInfo) {}
 
@@ -77,8 +90,24 @@ export class ServerView {
   }
 
   /** Takes up what the vault remembered; only ever forward. */
-  remember(seen: SeenCheckpoint): void {
-    if (seen.size > this.#checkpoint.size) this.#checkpoint = seen;
+  remember({ size, root }: SeenCheckpoint): void {
+    if (size <= this.#checkpoint.size) return;
+    this.#checkpoint = { size, root };
+    this.onAdvance();
+  }
+
+  /** With a person's consent alone: the log begins again where the server was set back to. */
+  goBackTo(checkpoint: SeenCheckpoint): void {
+    this.#checkpoint = checkpoint;
+  }
+
+  news({ checkpoint: note, consistency, restorations }: LogNews): Promise<ReadNews> {
+    return guarded('news of the log', async () => {
+      const { id, origin, public: key } = this.info;
+      const checkpoint = await verifyCheckpoint(note, origin, key);
+      const read = await Promise.all(restorations.map((one) => verifyRestoration(one, checkpoint, key, id)));
+      return { checkpoint, consistency, restorations: read };
+    });
   }
 
   async head(proof: HeadProof, chain: Uint8Array): Promise<VerifiedHead> {
@@ -130,7 +159,7 @@ export class ServerView {
     if (checkpoint.size === seen.size && seen.size > 0 && !equalBytes(checkpoint.root, seen.root)) {
       throw new ServerMisbehaved('two logs of one size');
     }
-    if (checkpoint.size > seen.size) this.#checkpoint = { size: checkpoint.size, root: checkpoint.root };
+    if (!this.frozen) this.remember(checkpoint);
   }
 }
 

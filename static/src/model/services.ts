@@ -8,6 +8,7 @@ import type { AddressBook } from './contacts.ts';
 import type { PrivateFolder } from './files.ts';
 import type { Outbox } from './outbox.ts';
 import type { People } from './people.ts';
+import type { Restoring } from './restoring.ts';
 import type { OwnPrekeys } from './prekeys.ts';
 import type { ServerView } from './server.ts';
 import type { Transactor } from './transactor.ts';
@@ -23,6 +24,8 @@ export interface Services {
   readonly prekeys: OwnPrekeys;
   readonly contacts: AddressBook;
   readonly outbox: Outbox;
+  /** Whether the server went back; while it did, nothing is saved or sent. */
+  readonly restoring: Restoring;
   /** Who we are; `fresh` reads our own chain and prekeys again, after another browser changed them. */
   identity(fresh?: boolean): Promise<LocalIdentity>;
   preferences(): Preferences;
@@ -31,6 +34,8 @@ export interface Services {
   changed(): void;
   /** A conversation could not do what it had to; it is tried again soon, `retryAfter` in seconds at the earliest. */
   lagging(retryAfter: number | null): void;
+  /** Something looks older than it was, or contradicts what was seen; `older`: a private file. */
+  suspect(older: boolean): void;
 }
 
 /** Runs steps one after the other, across the tabs of this browser too. */

@@ -1,9 +1,9 @@
 /** Everything that lives while somebody is signed in: the socket, the shared files, one model a conversation. */
 
-import { equalBytes, fromBase64url, toHex } from '../crypto/bytes.ts';
+import { equalBytes, fromBase64url, toBase64url, toHex } from '../crypto/bytes.ts';
 import { systemRandom } from '../crypto/random.ts';
 import type { LocalIdentity } from '../e2ee/identity.ts';
-import { LABEL_SETTINGS, Settings } from '../e2ee/vaultfiles.ts';
+import { Contacts, FILE_LIMIT, LABEL_SETTINGS, Settings } from '../e2ee/vaultfiles.ts';
 import { type Http, field } from '../net/http.ts';
 import { RequestRefused } from '../net/errors.ts';
 import { Realtime } from '../net/realtime.ts';
@@ -19,16 +19,27 @@ import { Outbox } from './outbox.ts';
 import { People } from './people.ts';
 import { OwnPrekeys } from './prekeys.ts';
 import { ServedFolder } from './rawfolder.ts';
+import type { Restoring } from './restoring.ts';
 import { ServerMisbehaved, type ServerView } from './server.ts';
 import type { Services } from './services.ts';
 import { Transactor } from './transactor.ts';
 
 const SETTLE_EVERY_MS = 30 * 60_000;
+const KEPT_CONTACTS = 'contacts';
+/** Of one conversation, when the server may have lost them. */
+const MOST_HELD = 500;
 
 export interface SignedInEvents {
   changed(): void;
   /** The session is over: signed out elsewhere, revoked, the password was changed, or somebody else signed in. */
   ended(): void;
+}
+
+export interface SignedInParts {
+  readonly http: Http;
+  readonly server: ServerView;
+  readonly device: Device;
+  readonly restoring: Restoring;
 }
 
 export class SignedIn implements Services {
@@ -42,31 +53,39 @@ export class SignedIn implements Services {
   readonly prekeys: OwnPrekeys;
   readonly contacts: AddressBook;
   readonly outbox: Outbox;
+  readonly restoring: Restoring;
   readonly open: OpenAccount;
   connection: Connection = { kind: 'connecting' };
   ready = false;
   readonly #settings: SharedFile<Settings>;
   readonly #events: SignedInEvents;
+  readonly #device: Device;
   readonly following: Following;
   #identity: LocalIdentity;
   #settled = 0;
   #settleTimer: ReturnType<typeof setInterval> | null = null;
   #stopped = false;
 
-  constructor(http: Http, server: ServerView, device: Device, open: OpenAccount, events: SignedInEvents) {
+  constructor({ http, server, device, restoring }: SignedInParts, open: OpenAccount, events: SignedInEvents) {
     this.http = http;
     this.server = server;
+    this.restoring = restoring;
+    this.#device = device;
     this.open = open;
     this.account = open.account;
     this.#events = events;
     this.#identity = open.identity;
     this.realtime = new Realtime(this.#socketEvents());
-    this.transactor = new Transactor(http, this.realtime, server);
-    this.folder = new PrivateFolder(new ServedFolder(http, device), open.vault);
+    this.transactor = new Transactor(http, this.realtime, server, restoring);
+    this.folder = new PrivateFolder(new ServedFolder(http, restoring), open.vault);
     this.prekeys = new OwnPrekeys(this.folder);
-    this.contacts = new AddressBook(this.folder, this.transactor, () => this.now());
+    this.contacts = new AddressBook(this.folder, this.transactor, () => this.now(), (contacts) => this.#keepContacts(contacts));
     this.people = new People(http, server, (account) => this.contacts.pin(account));
-    this.following = new Following(this, { ended: () => this.#end(), shared: (versions) => this.#loadShared(versions) });
+    this.following = new Following(this, {
+      ended: () => this.#end(),
+      shared: (versions) => this.#loadShared(versions),
+      followed: () => this.#followed(),
+    });
     this.outbox = new Outbox(device, open.localKey, (thread) => {
       this.changed();
       this.following.send(thread);
@@ -119,6 +138,8 @@ export class SignedIn implements Services {
     await Promise.all([this.#settings.load(), this.contacts.load(), this.prekeys.load(), this.outbox.load()]);
     const { checkpointSize, checkpointRoot } = this.#settings.value;
     this.server.remember({ size: checkpointSize, root: checkpointRoot });
+    await this.restoring.checkBeyond(checkpointSize);
+    if (this.restoring.renewing) await this.#putBackContacts();
     globalThis.addEventListener('online', this.#onOnline);
     globalThis.addEventListener('offline', this.#onOffline);
     await this.following.readList();
@@ -126,12 +147,56 @@ export class SignedIn implements Services {
     this.ready = true;
     this.changed();
     void this.following.refresh();
-    void this.#settle();
     this.#settleTimer = setInterval(() => void this.#settle(), SETTLE_EVERY_MS);
+  }
+
+  /** Everything was read once, and from now on is as it is: what had to be renewed after a restoration is. */
+  async #followed(): Promise<void> {
+    if (!this.restoring.renewing) {
+      await this.restoring.confirm();
+      if (this.restoring.fine) for (const held of await this.outbox.held('')) await this.outbox.letGo(held);
+      if (this.#settled === 0) await this.#settle();
+      return;
+    }
+    const { view } = await this.identity(true);
+    await this.prekeys.renew(this.transactor, this.open.root, view, this.now());
+    await this.identity(true);
+    await this.restoring.renewed();
+  }
+
+  /** Pins and decisions, for the case that the vault's own copy is set back. */
+  #keepContacts(contacts: Contacts): void {
+    if (this.restoring.lenient) return;
+    const text = toBase64url(Contacts.encode(contacts));
+    void this.#quietly(() => this.#device.saveText(this.open.localKey, KEPT_CONTACTS, text));
+  }
+
+  async #putBackContacts(): Promise<void> {
+    const text = await this.#device.text(this.open.localKey, KEPT_CONTACTS);
+    if (text !== null) await this.contacts.merge(Contacts.decode(fromBase64url(text), FILE_LIMIT));
+  }
+
+  suspect(older: boolean): void {
+    if (this.restoring.fine) void this.#quietly(() => this.restoring.suspect(older));
+  }
+
+  /** The server went back while this was open: it stays as it is, and what the server may have lost is kept. */
+  async freeze(since: number): Promise<void> {
+    this.following.freeze();
+    for (const model of this.following.all()) {
+      const mine = model.timeline.mineSince(since, MOST_HELD);
+      if (mine.length === 0) continue;
+      await this.outbox.noteBegun(model.hex, { account: model.peerHex, name: model.peerName });
+      for (const { id, key, sequence, text, time, resent } of mine) {
+        const repeat = resent ? { resends: key } : {};
+        await this.outbox.hold({ id, thread: model.hex, text, written: time, failure: null, sequence, ...repeat });
+      }
+    }
   }
 
   /** What has no hurry: prekeys that run low, and the checkpoint for the next browser. */
   async #settle(): Promise<void> {
+    if (this.restoring.lenient) return;
     await this.#quietly(async () => {
       const { view } = await this.identity();
       if (await this.prekeys.replenish(this.transactor, this.open.root, view, this.now())) await this.identity(true);
@@ -174,6 +239,7 @@ export class SignedIn implements Services {
     return {
       online: () => this.#online(),
       lost: (retryAt) => {
+        this.restoring.doubt();
         this.connection = navigator.onLine ? { kind: 'waiting', retryAt } : { kind: 'offline' };
         this.changed();
         // A refused handshake says nothing of its reason: ask whether the session still lives.
@@ -192,9 +258,15 @@ export class SignedIn implements Services {
   #online(): void {
     this.connection = { kind: 'online' };
     this.changed();
-    if (!this.ready) return;
+    if (this.ready) void this.#quietly(() => this.#reconnected());
+  }
+
+  /** Nothing goes on before whoever answers now has shown that it is the same log. */
+  async #reconnected(): Promise<void> {
+    await this.restoring.check();
+    if (!this.restoring.fine) return;
     this.following.reconnected();
-    if (this.now() - this.#settled > SETTLE_EVERY_MS) void this.#settle();
+    if (this.#settled > 0 && this.now() - this.#settled > SETTLE_EVERY_MS) void this.#settle();
   }
 
   /** The cookie is shared by all tabs: it may stand for nobody any more, or for somebody else. */
@@ -246,6 +318,12 @@ export class SignedIn implements Services {
     globalThis.removeEventListener('offline', this.#onOffline);
     this.following.halt();
     this.realtime.close();
+  }
+
+  /** As `stop`, saving nothing: what is held here is of a state that is no more. */
+  async drop(): Promise<void> {
+    this.halt();
+    await this.stop();
   }
 
   /** Saves what waits, unless the session has ended, then lets go of everything. */

@@ -23,7 +23,7 @@ export function summaryOf(model: ConversationModel): ConversationSummary {
     lastTime: newest?.time ?? model.lastTime,
     typing: model.typing.shown,
     hasDraft: services.outbox.draft(model.hex) !== '',
-    blockedBy: state === 'blocked' ? 'you-blocked' : model.block,
+    blockedBy: state === 'blocked' ? 'you-blocked' : services.restoring.fine ? model.block : 'server-went-back',
   };
 }
 

@@ -7,6 +7,7 @@ import { equalBytes, toHex } from '../crypto/bytes.ts';
 import { RolledBack } from '../e2ee/errors.ts';
 import type { Prekeys } from '../e2ee/prekeys.ts';
 import { ArchiveSegment, type KeptKey, ThreadState, loadThread, newThread } from '../e2ee/state.ts';
+import { abandon } from '../e2ee/thread.ts';
 import { FILE_LIMIT, archiveLabel, sessionLabel } from '../e2ee/vaultfiles.ts';
 import type { PutFile } from '../net/records.ts';
 import type { PrivateFolder } from './files.ts';
@@ -66,6 +67,14 @@ export class ThreadFile {
     this.#prekeys.forget(this.thread);
     this.markRead(Math.min(read, this.#state.chain.size));
     return newer;
+  }
+
+  /** Gives up all sessions, to be saved; false when there is none. */
+  abandon(): boolean {
+    if (this.#state.sessions.length === 0) return false;
+    this.#state = abandon(this.#state);
+    this.#dirty = true;
+    return true;
   }
 
   /** Takes a received state; it can be derived again until it is saved. */

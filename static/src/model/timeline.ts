@@ -95,6 +95,12 @@ export class Timeline {
     }
   }
 
+  /** The newest `count` of one's own messages since a time, as far as they are shown. */
+  mineSince(time: number, count: number): readonly Shown[] {
+    const mine = [...this.#messages.values()].filter((shown) => shown.mine && shown.time >= time);
+    return mine.sort((a, b) => a.time - b.time).slice(-count);
+  }
+
   /** Whether a message of the other side is shown. */
   get hasTheirs(): boolean {
     return this.#sortedTheirs().length > 0;

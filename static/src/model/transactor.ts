@@ -3,14 +3,17 @@
 import type { Http } from '../net/http.ts';
 import type { Realtime } from '../net/realtime.ts';
 import { TransactRequest, TransactResult } from '../net/records.ts';
+import type { Restoring } from './restoring.ts';
 import { ServerMisbehaved, type ServerView } from './server.ts';
 
 export class Transactor {
   readonly #http: Http;
   readonly #realtime: Realtime;
   readonly #server: ServerView;
+  readonly #restoring: Pick<Restoring, 'allow'>;
 
-  constructor(http: Http, realtime: Realtime, server: ServerView) {
+  constructor(http: Http, realtime: Realtime, server: ServerView, restoring: Pick<Restoring, 'allow'>) {
+    this.#restoring = restoring;
     this.#http = http;
     this.#realtime = realtime;
     this.#server = server;
@@ -18,9 +21,10 @@ export class Transactor {
 
   /**
    * Committed once this resolves, with every receipt checked. Throws RequestRefused (nothing was written),
-   * Unreachable (not known: ask again with the same ids) or ServerMisbehaved.
+   * Unreachable (not known: ask again with the same ids), ServerMisbehaved or WentBack.
    */
   async transact(request: TransactRequest): Promise<TransactResult> {
+    await this.#restoring.allow();
     const result = this.#realtime.connected
       ? await this.#realtime.transact(request)
       : await this.#http.postRecord('/api/transact', request, TransactRequest, TransactResult);

@@ -8,6 +8,7 @@ import { language, pickLanguage, setLanguage, t } from './i18n/language.ts';
 import { attempt, errorText, notify } from './notices.ts';
 import './parts/dialog.ts';
 import './parts/notice-list.ts';
+import './parts/went-back.ts';
 import { type Route, formatRoute, navigate, parseRoute } from './router.ts';
 import './settings/settings.ts';
 import { View } from './view.ts';
@@ -134,7 +135,7 @@ export class SecureMsg extends View {
   protected override render(): TemplateResult {
     const { state } = this.app;
     const inside = state.phase.kind === 'signed-in' && !this.waiting;
-    return html`${inside ? this.#inside(state) : html`<sm-auth .app=${this.app} .state=${state}
+    return html`${inside ? this.#inside(state) : html`${this.#wentBack(state)}<sm-auth .app=${this.app} .state=${state}
         @occupied=${(event: Event) => { this.waiting = event.target instanceof AuthCard && event.target.occupied; }}></sm-auth>`}
       <sm-notices></sm-notices>`;
   }
@@ -142,11 +143,15 @@ export class SecureMsg extends View {
   #inside(state: AppState): TemplateResult {
     const { route } = this;
     const { work } = state;
-    return html`<div class="inside">${this.#connection(state)}
+    return html`<div class="inside"><div>${this.#connection(state)}${this.#wentBack(state)}</div>
       <sm-chat .app=${this.app} .state=${state} .route=${route}></sm-chat></div>
       ${route.view === 'settings' ? html`<sm-settings .app=${this.app} .state=${state} .section=${route.section}></sm-settings>` : nothing}
       ${work === null ? nothing : html`<sm-dialog kind="small" busy .heading=${t('progress.title')}
         .content=${() => workView('other', this.#seen, work)}></sm-dialog>`}`;
+  }
+
+  #wentBack({ wentBack }: AppState): TemplateResult {
+    return html`<sm-went-back .app=${this.app} .state=${wentBack}></sm-went-back>`;
   }
 
   #connection({ connection }: AppState): TemplateResult {

@@ -10,7 +10,8 @@ import { askToBlock, askToDelete, unblock } from './acts.ts';
 export function banners(app: App, summary: ConversationSummary, where: 'above' | 'below'): TemplateResult | typeof nothing {
   const { blockedBy, peer, state } = summary;
   if (where === 'above') {
-    if (blockedBy === null || blockedBy === 'you-blocked') return nothing;
+    // That the server went back is said once, above everything.
+    if (blockedBy === null || blockedBy === 'you-blocked' || blockedBy === 'server-went-back') return nothing;
     return html`<div class="banner warn" role="alert">${icons.alert}<p>${rich(`banner.${blockedBy}`, { name: nameOf(peer) })}</p></div>`;
   }
   if (blockedBy === 'you-blocked' || state === 'blocked') return blockedBanner(app, summary);

@@ -69,6 +69,8 @@ export interface Question {
   readonly title: string;
   readonly hint: unknown;
   readonly action: string;
+  /** Nothing is destroyed by agreeing. */
+  readonly safe?: boolean;
 }
 
 /** Asks before something that cannot be undone; true when the person agreed. */
@@ -84,7 +86,7 @@ export function confirmed(question: Question): Promise<boolean> {
     dialog.heading = question.title;
     dialog.content = () => html`<p>${question.hint}</p>
       <div class="actions"><button type="button" class="button" autofocus @click=${choose(false)}>${t('app.cancel')}</button>
-      <button type="button" class="button danger" @click=${choose(true)}>${question.action}</button></div>`;
+      <button type="button" class="button ${question.safe === true ? 'primary' : 'danger'}" @click=${choose(true)}>${question.action}</button></div>`;
     dialog.addEventListener('closed', () => {
       dialog.remove();
       resolve(answer);

@@ -13,6 +13,15 @@ sm-auth, sm-chat, sm-list, sm-conversation, sm-composer, sm-details, sm-protecti
   background: var(--warn-soft); color: var(--warn-text); border-block-end: 1px solid var(--warn-line); font-size: var(--size-small); font-weight: 550;
 }
 .connection .icon { width: 1.1rem; height: 1.1rem; }
+.went-back {
+  display: flex; flex-wrap: wrap; align-items: center; gap: 0.75rem 1.25rem; padding: calc(0.85rem + var(--safe-top)) 1.25rem 0.85rem;
+  background: var(--warn-soft); color: var(--warn-text); border-block-end: 1px solid var(--warn-line);
+}
+.went-back > .icon { align-self: flex-start; margin-block-start: 0.1rem; }
+.went-back-text { flex: 1 1 20rem; display: grid; gap: 0.25rem; max-width: 60rem; font-size: var(--size-small); text-wrap: pretty; }
+.went-back h2 { font-size: var(--size); }
+.went-back .button { flex: none; }
+.paragraphs { display: grid; gap: 0.75rem; }
 .pulse { width: 0.55rem; height: 0.55rem; border-radius: 50%; background: currentColor; animation: breathe 0.9s ease-in-out infinite alternate; }
 .not-phone { display: contents; } .only-phone { display: none; }
 
@@ -115,6 +124,8 @@ sm-auth, sm-chat, sm-list, sm-conversation, sm-composer, sm-details, sm-protecti
   .details { position: static; box-shadow: none; }
   .only-phone { display: contents; } .icon-button.only-phone { display: inline-grid; } .not-phone { display: none; }
   .head { padding-inline: 0.35rem; }
+  .went-back { max-height: 60dvh; overflow-y: auto; padding-inline: 1rem; }
+  .went-back .button { flex: 1 1 100%; }
   .list-head { padding-inline: 0.75rem 0.5rem; }
   .composer { padding-inline: 0.6rem; }
   .search input, .composer textarea, .field input { font-size: 1rem; }

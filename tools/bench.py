@@ -1,11 +1,13 @@
-"""Figures of this machine: what a message costs on disk, and what the page takes in Chromium.
+"""Figures of this machine: what a message costs on disk and to send, and what the page takes.
 
-`make bench` prints a table and writes build/bench.json. Times depend on the machine and on what
+`make bench` prints tables and writes build/bench.json; `tools/bench.py realtime` and the like take
+one part. Times depend on the machine and on what
 else it does, so each stands beside a floor of the same run; the ratio is what compares.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -18,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import bench_page  # noqa: E402  (it imports from the root)
+import bench_realtime  # noqa: E402
 import bench_storage  # noqa: E402
 
 RESULT = ROOT / "build" / "bench.json"
@@ -74,13 +77,35 @@ def print_page(found: dict[str, Any]) -> None:
         )
 
 
+def storage(folder: Path) -> dict[str, Any]:
+    found = bench_storage.run(folder)
+    print_storage(found)
+    return found
+
+
+def page(folder: Path) -> dict[str, Any]:
+    found = bench_page.run(folder)
+    print_page(found)
+    return found
+
+
+def realtime(folder: Path) -> dict[str, Any]:
+    found = bench_realtime.run(folder, bench_realtime.Scale())
+    bench_realtime.show(found)
+    return found
+
+
+PARTS = {"storage": storage, "realtime": realtime, "page": page}
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description="Figures of this machine, as ratios of one run.")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all when none is named")
+    asked = parser.parse_args().parts or list(PARTS)
     result: dict[str, Any] = {"machine": machine()}
     with tempfile.TemporaryDirectory(prefix="secure-msg-bench-") as folder:
-        result["storage"] = bench_storage.run(Path(folder))
-        print_storage(result["storage"])
-        result["page"] = bench_page.run(Path(folder))
-        print_page(result["page"])
+        for name in asked:
+            result[name] = PARTS[name](Path(folder))
     result["load_after"] = machine()["load"]
     print(
         f"\nLoad of the machine: {result['machine']['load']} before, {result['load_after']} after"

@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 TEXT, BINARY, PING = 1, 2, 9
 RECEIVE_BYTES = 1 << 18
-# A page's thread, start, frontier and the count of its entries are in its first bytes.
-HEAD_BYTES = 1_024
+# In which lie a page's thread, start, frontier of at most 64 hashes, and the count of its entries.
+HEAD_BYTES = 2_304
 OPEN_SECONDS = 60.0
 
 

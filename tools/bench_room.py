@@ -130,7 +130,7 @@ def floor(folder: Path, members: int, senders: int, **times: float) -> dict[str,
         return bench_floors.Repeated(client_frame(_envelope(number, 0)))
 
     there = [
-        Client("/", sends=sends(number) if number < senders else (), name=bytes([0, number]))
+        Client("/", sends=sends(number) if number < senders else (), name=bytes([1, number]))
         for number in range(members)
     ]
     wire = Wire(answer=own, told=lambda opcode, _head: int(opcode == BINARY))
@@ -146,5 +146,5 @@ def _told(server: Any, wire: Wire, there: list[Client], times: dict[str, float])
 
 
 def _envelope(sender: int, at: int) -> bytes:
-    name = bytes([0, sender]) + at.to_bytes(14, "big")
+    name = bytes([1, sender]) + at.to_bytes(14, "big")
     return name + os.urandom(16) * (ENVELOPE // 16 - 1)

@@ -1,4 +1,7 @@
-"""Killed, or without power, at every durable step: what was acknowledged is there, and whole."""
+"""Every durable step fails once; a start is killed at each of its own. What was acknowledged stays.
+
+Kills and losses of power at every step are in tests/fault/test_recorded.py, with this script.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ from tests.store.contract import (
     message,
     opened,
 )
-from tests.store.house import FileHouse, PowerDisk, UnsyncedDisk, WatchedDisk
+from tests.store.house import FileHouse, UnsyncedDisk, WatchedDisk
 
 Step = Callable[[FileStore], object]
 
@@ -134,58 +137,6 @@ def check_images(
                 (target / name).write_bytes(data)
         check(FileHouse(target, house.keys), states, done)
         shutil.rmtree(target)
-
-
-def run_with_images(
-    disk: WatchedDisk, house: FileHouse, take: Callable[[], Image]
-) -> list[tuple[Image, int]]:
-    """Run the script; what each durable step finds, with the steps of the script then done.
-
-    Steps that find the same bytes as one before, as most syncs do, need not be checked again.
-    """
-    found: dict[tuple[Image, int], None] = {}
-    done = 0
-
-    def before(number: int, name: str) -> None:
-        found[take(), done] = None
-
-    disk.before = before
-    store = house.open(disk)
-    for step in SCRIPT:
-        step(store)
-        done += 1
-    house.close()
-    disk.before = lambda number, name: None
-    assert len(disk.steps) > 100
-    return list(found)
-
-
-def test_killed_before_every_durable_step(tmp_path: Path) -> None:
-    """The kernel keeps what was written: a kill leaves every write up to some step."""
-    states = expected_states(tmp_path)
-    house = FileHouse(tmp_path / "storage")
-    images = run_with_images(WatchedDisk(), house, lambda: image_of(house.root))
-    assert len(images) > 100
-    check_images(tmp_path, images, house, states)
-
-
-def test_power_lost_before_every_durable_step(tmp_path: Path) -> None:
-    """Only what was synced is left, names only of folders that were."""
-    states = expected_states(tmp_path)
-    house = FileHouse(tmp_path / "storage")
-    disk = PowerDisk(house.root)
-
-    def take() -> Image:
-        target = tmp_path / "without power"
-        disk.lose_power(target)
-        image = image_of(target)
-        shutil.rmtree(target)
-        return image
-
-    images = run_with_images(disk, house, take)
-    disk.release()
-    assert len(images) > 50
-    check_images(tmp_path, [one for one in images if ("lock", b"") in one[0]], house, states)
 
 
 def test_killed_again_at_every_step_of_the_recovery(tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ from secure_msg.ledger.chain import read_header
 from secure_msg.ledger.transaction import Damaged, Store, StoredEntry
 
 PAGE = 100
-MAX_CACHED = 2_000
+MAX_CACHED_BYTES = 16 << 20
+ACCOUNT_BYTES, KEYS_BYTES, PREKEY_BYTES, PLACE_BYTES = 4_096, 4_096, 2_048, 256
+"""About what a state takes at first, and for each generation of keys, prekey, batch or hand-out."""
 OWN_KINDS = (KIND_KEYS, KIND_PREKEY, KIND_PREKEY_BATCH)
 
 
@@ -49,6 +51,14 @@ class AccountState:
     newest: dict[str, int]
     served: int
 
+    @property
+    def weight(self) -> int:
+        """About how many bytes it takes in memory."""
+        view = self.view
+        places = len(view.batches) + len(view.handed)
+        keys = KEYS_BYTES * len(view.keys) + PREKEY_BYTES * len(view.prekeys)
+        return ACCOUNT_BYTES + keys + PLACE_BYTES * places
+
 
 class Chains:
     def __init__(self, store: Store, server: bytes, bounds: Bounds | None = None) -> None:
@@ -56,6 +66,7 @@ class Chains:
         self._store = store
         self._server = server
         self._cached: OrderedDict[bytes, AccountState] = OrderedDict()
+        self._weight = 0
 
     def state(self, account: bytes) -> AccountState:
         """The account's state now. Raises NotFound, Damaged."""
@@ -70,7 +81,9 @@ class Chains:
                 raise Damaged("an account's chain ends before its head")
             state = self._grown(account, state, page)
         known = self._cached.get(account)
-        if known is None or known.size <= state.size:
+        if known is state:
+            self._cached.move_to_end(account)
+        elif known is None or known.size <= state.size:
             self._keep(account, state)
         return state
 
@@ -149,10 +162,13 @@ class Chains:
         return state
 
     def _keep(self, account: bytes, state: AccountState) -> None:
+        known = self._cached.get(account)
+        self._weight += state.weight - (known.weight if known else 0)
         self._cached[account] = state
         self._cached.move_to_end(account)
-        while len(self._cached) > MAX_CACHED:
-            self._cached.popitem(last=False)
+        while self._weight > MAX_CACHED_BYTES and len(self._cached) > 1:
+            _, oldest = self._cached.popitem(last=False)
+            self._weight -= oldest.weight
 
 
 def _served_size(kind: str, body: bytes) -> int:

@@ -9,55 +9,69 @@ from secure_msg.messages.errors import FolderFull
 
 # The whole list is answered at once, and kept in memory.
 MAX_FILES = 20_000
-MAX_CACHED = 5_000
+MAX_CACHED_FILES = 50_000
+"""Of all folders together, at about 200 bytes each; the folder in use stays, whatever it holds."""
+
+
+class _Folder:
+    """The sizes of one folder's files, and their sum."""
+
+    __slots__ = ("sizes", "total")
+
+    def __init__(self, sizes: dict[bytes, int]) -> None:
+        self.sizes = sizes
+        self.total = sum(sizes.values())
+
+    def set(self, path: bytes, size: int | None) -> int:
+        """A file has this size now, None: it is gone. The growth in files."""
+        before = self.sizes.pop(path, None)
+        if size is not None:
+            self.sizes[path] = size
+        self.total += (size or 0) - (before or 0)
+        return (size is not None) - (before is not None)
 
 
 class Folders:
     """Sizes are read once an account and then followed; `quota` in bytes."""
 
-    def __init__(self, store: Store, quota: int) -> None:
+    def __init__(self, store: Store, quota: int, keep: int = MAX_CACHED_FILES) -> None:
         self._store = store
         self._quota = quota
-        self._sizes: OrderedDict[bytes, dict[bytes, int]] = OrderedDict()
+        self._keep = keep
+        self._files = 0
+        self._cached: OrderedDict[bytes, _Folder] = OrderedDict()
 
     def check(self, account: bytes, puts: tuple[Put, ...]) -> None:
         """Raises FolderFull when these puts would grow the folder over its quota."""
         if not any(put.blob for put in puts):
             return
-        sizes = self._load(account)
+        folder = self._load(account)
+        sizes = folder.sizes
         changed = {put.path: len(put.blob or b"") for put in puts}
         growth = sum(size - sizes.get(path, 0) for path, size in changed.items())
-        if growth > 0 and sum(sizes.values()) + growth > self._quota:
+        if growth > 0 and folder.total + growth > self._quota:
             raise FolderFull("quota")
-        if len(sizes.keys() | changed.keys()) > MAX_FILES:
+        if len(sizes) + sum(path not in sizes for path in changed) > MAX_FILES:
             raise FolderFull("files")
 
     def committed(self, account: bytes, puts: tuple[Put, ...]) -> None:
-        sizes = self._sizes.get(account)
-        if sizes is None:
-            return
         for put in puts:
-            if put.blob is None:
-                sizes.pop(put.path, None)
-            else:
-                sizes[put.path] = len(put.blob)
+            self.moved(account, put.path, None if put.blob is None else len(put.blob))
 
     def moved(self, account: bytes, path: bytes, size: int | None) -> None:
         """A file has this size since a commit that any process asked for; None: it is gone."""
-        sizes = self._sizes.get(account)
-        if sizes is None:
-            return
-        if size is None:
-            sizes.pop(path, None)
-        else:
-            sizes[path] = size
+        folder = self._cached.get(account)
+        if folder is not None:
+            self._files += folder.set(path, size)
 
-    def _load(self, account: bytes) -> dict[bytes, int]:
-        sizes = self._sizes.get(account)
-        if sizes is None:
-            sizes = {name.path: name.size for name in self._store.private_names(account)}
-            self._sizes[account] = sizes
-            while len(self._sizes) > MAX_CACHED:
-                self._sizes.popitem(last=False)
-        self._sizes.move_to_end(account)
-        return sizes
+    def _load(self, account: bytes) -> _Folder:
+        folder = self._cached.get(account)
+        if folder is None:
+            names = self._store.private_names(account)
+            folder = self._cached[account] = _Folder({name.path: name.size for name in names})
+            self._files += len(folder.sizes)
+        self._cached.move_to_end(account)
+        while self._files > self._keep and len(self._cached) > 1:
+            _, oldest = self._cached.popitem(last=False)
+            self._files -= len(oldest.sizes)
+        return folder

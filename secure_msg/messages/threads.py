@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+from secure_msg.crypto.hash import sha256
 from secure_msg.crypto.mac import hmac_sha256
 from secure_msg.ledger.chain import read_header
 from secure_msg.ledger.transaction import Damaged, Placed, Store
 
 ID_SIZE = 32
+
+
+def mark_path(thread: bytes) -> bytes:
+    """The well-known path of a thread's mark in each member's folder (docs/spec/e2ee.md 6)."""
+    return sha256(b"securemsg/file/mark/1", thread)
 
 
 @dataclass(slots=True)
@@ -37,6 +43,9 @@ class Threads:
         self._key = thread_key
         self._rows: dict[bytes, _Row] = {}
         self._of: defaultdict[bytes, list[bytes]] = defaultdict(list)
+        self._marks: dict[bytes, bytes] = {}
+        # One object an account, however many threads name it.
+        self._ids: dict[bytes, bytes] = {}
         for thread, label in store.chains("thread"):
             self._add(thread, (label[:ID_SIZE], label[ID_SIZE:]))
 
@@ -69,6 +78,10 @@ class Threads:
     def of(self, account: bytes) -> tuple[bytes, ...]:
         return tuple(self._of.get(account, ()))
 
+    def marked(self, path: bytes) -> bytes | None:
+        """The thread whose read mark has this path in its members' folders."""
+        return self._marks.get(path)
+
     def committed(self, placed: Placed, members: tuple[bytes, bytes]) -> None:
         """Note an entry that was committed to a thread."""
         row = self._rows.get(placed.chain) or self._add(placed.chain, members)
@@ -85,9 +98,11 @@ class Threads:
             row.last_time = max(row.last_time, time)
 
     def _add(self, thread: bytes, members: tuple[bytes, bytes]) -> _Row:
-        row = self._rows[thread] = _Row(members)
-        for member in members:
+        one, other = (self._ids.setdefault(member, member) for member in members)
+        row = self._rows[thread] = _Row((one, other))
+        for member in (one, other):
             self._of[member].append(thread)
+        self._marks[mark_path(thread)] = thread
         return row
 
     def _loaded(self, thread: bytes, row: _Row) -> int:

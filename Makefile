@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check unit browser bench fault sim clean prepare prepare-test lock
+.PHONY: help build run test check unit browser bench fault planted sim clean prepare prepare-test lock
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ bench: prepare-test ## figures of this machine, as ratios taken in one run
 
 fault: prepare-test ## what a disk, a crash or a thief can do to the store, in full
 	EFFORT=full $(BIN)/pytest -n 2 --dist load tests/tamper
+
+planted: prepare-test ## plant bugs on purpose; each must be caught by the tests
+	$(BIN)/python tools/planted.py
 
 sim: prepare-test ## 200 recorded histories of clients of a store that is killed, each checked
 	EFFORT=full $(BIN)/pytest -n 2 --dist load tests/sim

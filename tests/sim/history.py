@@ -38,7 +38,7 @@ from tests.sim.linearizability import UNKNOWN, Operation
 from tests.sim.storeprocess import Line, Lost
 
 MESSAGE_BYTES = 600
-PATIENCE = 2000
+PATIENCE = 12_000
 """How often an operation is tried again while nobody listens, a few milliseconds apart."""
 
 

@@ -20,6 +20,8 @@ INDEX_AFTER = 64
 MAX_INDEX = 256 << 20
 MAC_SIZE = 32
 PAGE = 256
+MAX_HELD_FILES = 32_768
+"""Of all folders in memory, at about 400 bytes each; the one in use stays, whatever it holds."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ class Folders:
         self,
         views: Views,
         key: bytes,
-        keep: int = 1024,
+        keep: int = MAX_HELD_FILES,
     ) -> None:
         self._views = views
         self._state = views.state
@@ -60,6 +62,7 @@ class Folders:
         self._key = key
         self._keep = keep
         self._cache: OrderedDict[bytes, Folder] = OrderedDict()
+        self._held = 0
 
     def load(self, account: bytes) -> Folder:
         """The folder as it is now; read it under the lock. Raises Damaged."""
@@ -76,13 +79,15 @@ class Folders:
             with self._state.lock:
                 current = self._views.now(private_chain(account))
                 if current is not None and current.head.size == view.head.size:
-                    self._cache[account] = folder
-                    while len(self._cache) > self._keep:
-                        self._cache.popitem(last=False)
+                    self._remember(account, folder)
                     return folder
 
     def file(self, account: bytes, path: bytes) -> IndexedFile | None:
         """The path's latest version. Raises Damaged."""
+        # Asked for each put that is staged: one look into a dictionary needs no lock.
+        cached = self._cache.get(account)
+        if cached is not None:
+            return cached.files.get(path)
         folder = self.load(account)
         with self._state.lock:
             return folder.files.get(path)
@@ -92,7 +97,9 @@ class Folders:
         for (account, path), file in files.items():
             folder = self._cache.get(account)
             if folder is not None:
+                before = len(folder.files)
                 folder.take(sizes[account], path, file)
+                self._held += len(folder.files) - before
 
     def due(self, account: bytes) -> tuple[list[IndexedFile], int] | None:
         """The folder's files when its index is to be written again, and the older index's size."""
@@ -105,6 +112,15 @@ class Folders:
     def index_bytes(self, account: bytes, index: FolderIndex) -> bytes:
         data = to_bytes(index)
         return hmac_sha256(self._key, account, data) + data
+
+    def _remember(self, account: bytes, folder: Folder) -> None:
+        known = self._cache.get(account)
+        self._held += len(folder.files) - (len(known.files) if known else 0)
+        self._cache[account] = folder
+        # A folder counts as one more than its files, which may be none.
+        while self._held + len(self._cache) > self._keep and len(self._cache) > 1:
+            _, oldest = self._cache.popitem(last=False)
+            self._held -= len(oldest.files)
 
     def _read(self, account: bytes, view: ChainView) -> Folder:
         tree = ChainTree(view)

@@ -448,3 +448,27 @@ def test_attack_17_heads_records_taken_out_moved_or_repeated_change_nothing(tmp_
         path.write_bytes(data[:8] + b"".join(records[:5] + records[6:]))
     with pytest.raises(Damaged, match="ledger/heads"):
         HeadsFile(paths, b"k" * 32, Disk()).load()
+
+
+def test_folders_that_were_forgotten_are_read_again(house: FileHouse) -> None:
+    store = house.open()
+    store._folders._keep = 12
+    people = [ident(f"person {n}") for n in range(9)]
+    held = {}
+    for version in range(4):
+        for person in people:
+            for name in ("first", "second")[: 1 + version % 2]:
+                path = ident(name)
+                expected = held.get((person, path), (0, b""))[0]
+                blob = f"{version} {name}".encode()
+                store.commit(Transaction(puts=(Put(person, path, expected, blob),)))
+                held[person, path] = (expected + 1, blob)
+            assert len(store._folders._cache) <= 6
+        if version == 1:
+            store.flush()
+    for (person, path), (number, blob) in held.items():
+        found = store.private(person, path)
+        assert found is not None
+        assert (found.version, found.blob) == (number, blob)
+    with pytest.raises(Conflict):
+        store.commit(Transaction(puts=(Put(people[0], ident("first"), 1, b"stale"),)))

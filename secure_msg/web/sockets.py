@@ -67,6 +67,7 @@ class Line:
         self._fragments: bytearray | None = None
         self._heard = self._pulsed = monotonic()
         self._listening = False
+        self._over = False
         self._outbox.put(response + greeting)
 
     # What the peer sends.
@@ -114,7 +115,7 @@ class Line:
         if frame.opcode is Opcode.BINARY and frame.fin:
             return bytes(frame.data)
         if frame.opcode is Opcode.TEXT:
-            self._protocol.fail(CloseCode.UNSUPPORTED_DATA)
+            self._fail(CloseCode.UNSUPPORTED_DATA)
         elif frame.opcode is Opcode.BINARY:
             self._fragments = bytearray(frame.data)
         elif frame.opcode is Opcode.CONT and self._fragments is not None:
@@ -129,10 +130,11 @@ class Line:
         self._outbox.wait_until_taken()
         seconds = self._messages.wait()
         if seconds is None:
-            self._protocol.fail(CloseCode.POLICY_VIOLATION)
+            self._fail(CloseCode.POLICY_VIOLATION)
         elif seconds > 0:
             gevent.sleep(seconds)
-        return not self._protocol.eof_sent
+        # What came before the peer's own closing is still carried out.
+        return not self._over
 
     # What the peer is sent.
 
@@ -141,6 +143,8 @@ class Line:
 
     def tell(self, frame: bytes) -> bool:
         """False when too much waits for this peer: it is closed before it fills the memory."""
+        if self._over:
+            return False
         outbox = self._outbox
         if outbox.waiting > MAX_WAITING_FRAMES or outbox.waiting_bytes > MAX_WAITING_BYTES:
             self.end()
@@ -163,18 +167,24 @@ class Line:
         """Close with a last word, and soon, whether or not the peer reads it."""
         if word:
             self._outbox.put(word)
-        if not self._protocol.eof_sent:
-            self._protocol.fail(CloseCode.NORMAL_CLOSURE)
+        if not self._over:
+            self._fail(CloseCode.NORMAL_CLOSURE)
             self._send_due()
         gevent.spawn_later(PARTING_SECONDS, self.end)
 
     def end(self) -> None:
         """Now, for both directions; the reader then ends too."""
+        self._over = True
         self._outbox.close()
         try:
             self._tcp.shutdown(socket.SHUT_RDWR)
         except OSError:
             return
+
+    def _fail(self, code: CloseCode) -> None:
+        """Nothing more of this peer is carried out; the closing is sent with what is due."""
+        self._over = True
+        self._protocol.fail(code)
 
     def _send_due(self) -> None:
         for data in self._protocol.data_to_send():

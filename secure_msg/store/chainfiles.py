@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from pathlib import Path
 
-from secure_msg.crypto.mac import equal, hmac_sha256
+from secure_msg.crypto.mac import HmacSha256, equal
 from secure_msg.ledger.transaction import Damaged
 from secure_msg.store.durable import Disk, WriteSet
 from secure_msg.store.entry import (
@@ -41,6 +41,12 @@ class ChainKeys:
 
     rows: bytes
     salt: bytes
+    row_mac: HmacSha256 = field(init=False, repr=False, compare=False)
+    salt_mac: HmacSha256 = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "row_mac", HmacSha256(self.rows))
+        object.__setattr__(self, "salt_mac", HmacSha256(self.salt))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +135,9 @@ class ChainFiles:
 
     def entry(self, sequence: int, data: bytes) -> Entry:
         """The entry of this frame; unique and log index left out. Raises Damaged."""
-        salt = b"" if data[:1] == b"\1" else derived_salt(self._keys.salt, self._chain, sequence)
+        salt = (
+            b"" if data[:1] == b"\1" else derived_salt(self._keys.salt_mac, self._chain, sequence)
+        )
         return entry_of(self._chain, sequence, read_frame(data, salt))
 
     def _frames(self, start: int, count: int) -> list[bytes]:
@@ -176,7 +184,7 @@ class ChainFiles:
 
     def _row_mac(self, sequence: int, data: bytes) -> bytes:
         position = sequence.to_bytes(8, "big")
-        return hmac_sha256(self._keys.rows, self._chain, position, data)[:MAC_SIZE]
+        return self._keys.row_mac(self._chain, position, data)[:MAC_SIZE]
 
 
 def entries_bytes(frames: Sequence[bytes]) -> bytes:

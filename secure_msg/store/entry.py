@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from secure_msg.codec.schema import to_bytes
-from secure_msg.crypto.mac import hmac_sha256
-from secure_msg.ledger.chain import ChainHeader, content_hash, header_bytes
+from secure_msg.crypto.mac import HmacSha256
+from secure_msg.ledger.chain import content_hash, header_bytes
 from secure_msg.ledger.merkle import leaf_hash
 from secure_msg.ledger.transaction import Damaged
 
@@ -44,9 +43,9 @@ class Frame(NamedTuple):
     content: bytes
 
 
-def derived_salt(key: bytes, chain: bytes, sequence: int) -> bytes:
+def derived_salt(key: HmacSha256, chain: bytes, sequence: int) -> bytes:
     """The salt of an entry that is not erasable, from the server's salt key."""
-    return hmac_sha256(key, chain, sequence.to_bytes(8, "big"))
+    return key(chain, sequence.to_bytes(8, "big"))
 
 
 def new_entry(
@@ -76,8 +75,8 @@ def entry_of(
     chain: bytes, sequence: int, frame: Frame, *, unique: bytes = b"", log_index: int = 0
 ) -> Entry:
     """Rebuild the canonical header and its leaf hash."""
-    header = to_bytes(
-        ChainHeader(chain, sequence, frame.kind, frame.time, frame.length, frame.content)
+    header = header_bytes(
+        chain, sequence, frame.kind, frame.time, length=frame.length, content=frame.content
     )
     return Entry(
         sequence,

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from secure_msg.codec.cbor import encode_checked
 from secure_msg.crypto.hash import sha256
-from secure_msg.crypto.mac import hmac_sha256
+from secure_msg.crypto.mac import HmacSha256
 from secure_msg.ledger import log
 from secure_msg.ledger.map import (
     Leaf,
@@ -58,15 +58,16 @@ PutFields: TypeAlias = tuple[bytes, bytes, int, bytes | None]
 
 @dataclass(frozen=True, slots=True)
 class StageKeys:
-    salt: bytes
-    blind: bytes
+    salt: HmacSha256
+    blind: HmacSha256
     name_salt: bytes
     public: bytes
 
 
 def stage_keys(keys: ServerKeys) -> StageKeys:
     identity = keys.identity
-    return StageKeys(keys.derive("salt"), keys.derive("blind"), identity.name_salt, identity.public)
+    salt, blind = HmacSha256(keys.derive("salt")), HmacSha256(keys.derive("blind"))
+    return StageKeys(salt, blind, identity.name_salt, identity.public)
 
 
 class Stage(Overlay):
@@ -149,11 +150,11 @@ class Stage(Overlay):
             server = log.server_identity(self._keys.public)
             return log.GenesisLeaf(self.time, self._keys.name_salt, server).to_bytes(), before
         touched, leaves = [], []
-        blind = hmac_sha256(self._keys.blind, self.index.to_bytes(8, "big"))
+        blind = HmacSha256(self._keys.blind(self.index.to_bytes(8, "big")))
         for chain_id, staged in self.chains.items():
             if staged.new.entries:
                 size, root = staged.chain.size, staged.chain.frontier.root()
-                touched.append(log.Touched(chain_id, size, root, hmac_sha256(blind, chain_id)))
+                touched.append(log.Touched(chain_id, size, root, blind(chain_id)))
                 leaves.append((chain_label(chain_id), head_value(size, root)))
         after = copy.copy(before)
         after.update([*leaves, *self._name_leaves()])

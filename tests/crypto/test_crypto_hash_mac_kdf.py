@@ -43,6 +43,7 @@ def _check_hmac(function: Callable[..., bytes], group: Case, case: Case) -> None
 def test_hmac_sha256_wycheproof() -> None:
     for group, case in load_grouped("wycheproof/hmac_sha256_test.json"):
         _check_hmac(mac.hmac_sha256, group, case)
+        _check_hmac(lambda key, *parts: mac.HmacSha256(key)(*parts), group, case)
 
 
 def test_hmac_sha512_wycheproof() -> None:

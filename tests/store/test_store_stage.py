@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from secure_msg.codec.schema import from_bytes, to_bytes
+from secure_msg.crypto.mac import HmacSha256
 from secure_msg.crypto.random import SeededRandom
 from secure_msg.ledger.map import SparseMap
 from secure_msg.ledger.transaction import (
@@ -26,7 +27,9 @@ NOTHING = Base(
     file=lambda _account, _path: None,
     find=lambda _chain, _unique, _seen: None,
 )
-KEYS = StageKeys(ident("salt"), ident("blind"), ident("names"), ident("public"))
+KEYS = StageKeys(
+    HmacSha256(ident("salt")), HmacSha256(ident("blind")), ident("names"), ident("public")
+)
 
 
 def new_stage() -> Stage:

@@ -64,7 +64,7 @@ class ChainRows:
         return _all([self._entry(sequence, frame) for sequence, frame in found], count)
 
     def _entry(self, sequence: int, frame: bytes) -> Entry:
-        salt = b"" if frame[:1] == b"\1" else derived_salt(self.keys.salt, self.chain, sequence)
+        salt = b"" if frame[:1] == b"\1" else derived_salt(self.keys.salt_mac, self.chain, sequence)
         return entry_of(self.chain, sequence, read_frame(frame, salt))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from secure_msg.codec.errors import MalformedData
 from secure_msg.crypto.hash import sha256
-from secure_msg.crypto.mac import hmac_sha256
+from secure_msg.crypto.mac import HmacSha256, hmac_sha256
 from secure_msg.ledger import merkle
 from secure_msg.ledger.log import (
     NO_TOUCHED,
@@ -30,7 +30,7 @@ class Commits:
     def __init__(self, inspection: Inspection, leaves: LogLeaves) -> None:
         self._inspection = inspection
         self._leaves = leaves
-        self._blind = inspection.keys.derive("blind")
+        self._blind = HmacSha256(inspection.keys.derive("blind"))
         self._buckets: dict[int, bytearray] = {}
         self.restored: dict[int, bytes] = {}
         """Log index -> hash of the statement that its restored leaf names."""
@@ -47,7 +47,7 @@ class Commits:
 
     def touch(self, index: int, chain: bytes, size: int, root: bytes) -> None:
         """The commit `index` left this chain with `size` entries and `root`."""
-        blind = hmac_sha256(hmac_sha256(self._blind, index.to_bytes(8, "big")), chain)
+        blind = hmac_sha256(self._blind(index.to_bytes(8, "big")), chain)
         found = sha256(b"\x00", blind, chain, size.to_bytes(8, "big"), root)
         bucket = self._buckets.setdefault(index >> BUCKET_BITS, bytearray())
         bucket += (index & (1 << BUCKET_BITS) - 1).to_bytes(INDEX_SIZE, "big") + found

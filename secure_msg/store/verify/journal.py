@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from secure_msg.codec.errors import MalformedData
 from secure_msg.codec.schema import from_bytes, to_bytes
 from secure_msg.crypto.hash import sha256
+from secure_msg.crypto.mac import HmacSha256
 from secure_msg.store.entry import Entry, derived_salt, entry_of, live_frame
 from secure_msg.store.journal import MAX_PAYLOAD, Segment, read_segments, segment_bytes
 from secure_msg.store.records import Batch, BatchAppend, IndexedFile, PutBody
@@ -100,7 +101,7 @@ class Kept:
     """What the journal still has of entries and blobs that are in the files already."""
 
     def __init__(self, inspection: Inspection, batches: dict[int, Batch], log_size: int) -> None:
-        self._salt = inspection.keys.derive("salt")
+        self._salt = HmacSha256(inspection.keys.derive("salt"))
         self._frames: dict[bytes, list[Placed]] = {}
         self._blobs: dict[tuple[bytes, bytes, int], bytes] = {}
         for index, batch in batches.items():
@@ -142,7 +143,7 @@ class Placed:
     time: int
     append: BatchAppend
 
-    def entry(self, chain: bytes, sequence: int, key: bytes) -> Entry:
+    def entry(self, chain: bytes, sequence: int, key: HmacSha256) -> Entry:
         one = self.append
         salt = one.salt or derived_salt(key, chain, sequence)
         frame = live_frame(one.kind, self.time, erasable=bool(one.salt), salt=salt, body=one.body)

@@ -76,7 +76,7 @@ def test_after_an_announced_restoration_people_go_on_from_the_copy(
         alice.until(lambda: dict(alice.states())["lost by alice"] == "failed")
         assert "lost by bob" not in alice.texts()
         alice.write("after one").stored("after one")
-        alice.page.get_by_role("button", name="Try again").click()
+        alice.page.get_by_role("button", name="Send again").click()
         alice.stored("lost by alice")
         shows(bob.reload(), SET_BACK)
         go_on(bob)

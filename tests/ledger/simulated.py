@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from secure_msg.codec.proofs import HeadProof, Receipt
+from dataclasses import replace
+
+from secure_msg.codec.proofs import HeadProof, Receipt, Restoration, RestoredStatement
 from secure_msg.codec.schema import to_bytes
 from secure_msg.crypto.hash import sha256
 from secure_msg.crypto.signature import ED25519, HYBRID, ML_DSA_65
 from secure_msg.ledger import merkle
 from secure_msg.ledger.chain import ChainHeader, Head, content_hash
 from secure_msg.ledger.checkpoint import sign_checkpoint
-from secure_msg.ledger.log import GenesisLeaf, LogLeaf, Touched, server_identity, touched_root
+from secure_msg.ledger.log import (
+    GenesisLeaf,
+    LogLeaf,
+    RestoredLeaf,
+    Touched,
+    server_identity,
+    touched_root,
+)
 from secure_msg.ledger.map import SparseMap, chain_label, head_value, name_label, name_value
+from secure_msg.ledger.restored import sign_restored
 
 ORIGIN = "chat.example/ledger"
 NAME_SALT = bytes(range(32))
@@ -38,7 +48,9 @@ class SimulatedLedger:
     def __init__(self, seed: bytes = bytes(64)) -> None:
         self.ed25519 = ED25519.generate(seed[:32])
         self.ml_dsa_65 = ML_DSA_65.generate(seed[32:])
-        self.public = HYBRID.generate(seed).public
+        self.signing = HYBRID.generate(seed)
+        self.public = self.signing.public
+        self.id = sha256(b"securemsg/server-id/1", self.public)
         self.time = EPOCH
         self.map = SparseMap()
         self.log = Tree()
@@ -74,6 +86,25 @@ class SimulatedLedger:
             touched.append(Touched(chain, head.size, head.root, sha256(b"blind", chain)))
         self._touched.clear()
         self._log(LogLeaf(self.time, self.map.root, touched_root(touched)).to_bytes())
+
+    def restored(self, **changes: object) -> RestoredStatement:
+        """What it says when it is set back to what it is now; `changes` are lies."""
+        size, root = self.log.frontier.size, self.log.frontier.root()
+        said = RestoredStatement(self.id, bytes(16), self.time + 1000, size, root, self.time)
+        return replace(said, **changes)  # type: ignore[arg-type]
+
+    def restore(self, said: RestoredStatement | None = None) -> bytes:
+        """Commit the leaf of a restoration; its statement."""
+        statement = sign_restored(self.signing, said or self.restored())
+        self.time += 1000
+        self._log(RestoredLeaf(self.time, self.map.root, sha256(statement)).to_bytes())
+        return statement
+
+    def restoration(self, index: int, statement: bytes) -> Restoration:
+        """Proved in the log as it is now."""
+        size = self.log.frontier.size
+        path = merkle.inclusion_path(index, size, self.log.node)
+        return Restoration(statement, index, self.log_leaves[index], path)
 
     def _log(self, leaf: bytes) -> None:
         self.log_leaves.append(leaf)

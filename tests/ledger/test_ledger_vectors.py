@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from secure_msg.codec.errors import MalformedData
-from secure_msg.codec.proofs import HeadProof, MapProof, Receipt
-from secure_msg.codec.schema import from_bytes
+from secure_msg.codec.proofs import HeadProof, MapProof, Receipt, Restoration, RestoredStatement
+from secure_msg.codec.schema import from_bytes, to_bytes
 from secure_msg.crypto.errors import InvalidSignature
+from secure_msg.crypto.hash import sha256
 from secure_msg.ledger import errors
 from secure_msg.ledger import map as sparse
 from secure_msg.ledger.chain import ChainState, Head, check_content, read_header, verify_page
 from secure_msg.ledger.checkpoint import verify_checkpoint
 from secure_msg.ledger.receipt import verify_head, verify_receipt
+from secure_msg.ledger.restored import verify_restoration
 from tests.tools import generate_ledger_vectors
 
 PROJECT = Path(__file__).parent.parent / "vectors" / "project"
@@ -160,3 +162,29 @@ def test_head_refusals(case: dict[str, Any]) -> None:
     with pytest.raises(KINDS[case["error"]]) as caught:
         verify_head(proof, SERVER, ORIGIN)
     _exactly(case, caught)
+
+
+def _read_restoration(case: dict[str, Any]) -> RestoredStatement:
+    restoration = from_bytes(Restoration, bytes.fromhex(case["restoration"]))
+    checkpoint = verify_checkpoint(case["checkpoint"].encode(), ORIGIN, SERVER)
+    server = sha256(b"securemsg/server-id/1", SERVER)
+    return verify_restoration(restoration, checkpoint, SERVER, server)
+
+
+@pytest.mark.parametrize("case", _cases("restorations"))
+def test_restorations(case: dict[str, Any]) -> None:
+    assert to_bytes(_read_restoration(case)).hex() == case["said"]
+
+
+@pytest.mark.parametrize("case", _cases("restoration_refusals"))
+def test_restoration_refusals(case: dict[str, Any]) -> None:
+    with pytest.raises(KINDS[case["error"]]) as caught:
+        _read_restoration(case)
+    _exactly(case, caught)
+
+
+def test_a_head_may_stand_under_a_restored_leaf() -> None:
+    case = VECTORS["restored_head"]
+    proof = from_bytes(HeadProof, bytes.fromhex(case["proof"]))
+    assert proof.log_leaf.startswith(b"SMREST")
+    assert verify_head(proof, SERVER, ORIGIN).time == case["time"]

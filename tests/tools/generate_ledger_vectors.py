@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from secure_msg.codec.errors import CodecError
-from secure_msg.codec.proofs import HeadProof, MapLeaf, MapProof, Receipt
+from secure_msg.codec.proofs import (
+    HeadProof,
+    MapLeaf,
+    MapProof,
+    Receipt,
+    Restoration,
+    RestoredStatement,
+)
 from secure_msg.codec.schema import to_bytes
 from secure_msg.crypto.errors import CryptoError
 from secure_msg.crypto.hash import sha256
@@ -24,6 +31,7 @@ from secure_msg.ledger.checkpoint import sign_checkpoint, verify_checkpoint
 from secure_msg.ledger.errors import LedgerError
 from secure_msg.ledger.map import SparseMap
 from secure_msg.ledger.receipt import verify_head, verify_receipt
+from secure_msg.ledger.restored import sign_restored, verify_restoration
 from tests.ledger.simulated import ORIGIN, SimulatedLedger, busy_ledger, chain_id
 
 PATH = Path(__file__).parent.parent / "vectors" / "project" / "ledger.json"
@@ -363,6 +371,76 @@ def _receipts(ledger: SimulatedLedger) -> dict[str, Any]:
     }
 
 
+def _restorations() -> dict[str, Any]:
+    ledger = busy_ledger()
+    index = ledger.log.frontier.size
+    statement = ledger.restore()
+    head = ledger.head_proof(chain_id(1))
+    ledger.commit()
+    good = ledger.restoration(index, statement)
+    other = SimulatedLedger(bytes([7]) * 64)
+    foreign = sign_restored(other.signing, ledger.restored())
+    flipped = statement[:-1] + bytes([statement[-1] ^ 1])
+    bad = [
+        ("statement altered", replace(good, statement=flipped)),
+        ("statement of another server, leaf unchanged", replace(good, statement=foreign)),
+        ("index changed", replace(good, log_index=index - 1)),
+        ("path cut", replace(good, log_path=good.log_path[:-1])),
+        ("leaf of a commit", replace(good, log_leaf=ledger.log_leaves[index - 1])),
+        ("leaf's time changed", replace(good, log_leaf=_later(good.log_leaf))),
+    ]
+    return {
+        "restored_head": {"proof": to_bytes(head).hex(), **_log_shown(head)},
+        "restorations": [
+            {
+                "id": "good",
+                "restoration": to_bytes(good).hex(),
+                "checkpoint": ledger.checkpoint().decode(),
+                "said": to_bytes(_verified(ledger, good)).hex(),
+            }
+        ],
+        "restoration_refusals": [
+            _refused_restoration(name, ledger, restoration) for name, restoration in bad
+        ]
+        + [_refused_lie(name, **changes) for name, changes in LIES],
+    }
+
+
+LIES: list[tuple[str, dict[str, Any]]] = [
+    ("of another server", {"server": bytes(32)}),
+    ("of another size", {"size": 3}),
+    ("of another time", {"time": 5}),
+]
+
+
+def _refused_lie(name: str, **changes: Any) -> dict[str, Any]:
+    """Signed and in the log, and not what it should say."""
+    ledger = busy_ledger()
+    index = ledger.log.frontier.size
+    statement = ledger.restore(ledger.restored(**changes))
+    return _refused_restoration(name, ledger, ledger.restoration(index, statement))
+
+
+def _refused_restoration(
+    name: str, ledger: SimulatedLedger, restoration: Restoration
+) -> dict[str, Any]:
+    return {
+        "id": name,
+        "restoration": to_bytes(restoration).hex(),
+        "checkpoint": ledger.checkpoint().decode(),
+        "error": _refused(_verified, ledger, restoration),
+    }
+
+
+def _verified(ledger: SimulatedLedger, restoration: Restoration) -> RestoredStatement:
+    checkpoint = verify_checkpoint(ledger.checkpoint(), ORIGIN, ledger.public)
+    return verify_restoration(restoration, checkpoint, ledger.public, ledger.id)
+
+
+def _later(leaf: bytes) -> bytes:
+    return leaf[:15] + bytes([leaf[15] ^ 1]) + leaf[16:]
+
+
 def _older_leaf(ledger: SimulatedLedger, receipt: Receipt) -> HeadProof:
     """A head that was right, under a newer checkpoint."""
     chain = read_header(receipt.header).chain
@@ -448,6 +526,7 @@ def vectors() -> dict[str, Any]:
         **_map(),
         **_checkpoints(ledger),
         **_receipts(ledger),
+        **_restorations(),
     }
 
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fromHex, toHex, utf8 } from '../../../static/src/crypto/bytes.ts';
+import { sha256 } from '../../../static/src/crypto/hash.ts';
 import {
   type ChainState, checkContent, headOf, nextState, readHeader, startChain, verifyPage,
 } from '../../../static/src/ledger/chain.ts';
@@ -13,6 +14,7 @@ import {
   MapProof, chainLabel, headValue, nameLabel, nameValue, verifyAbsent, verifyIncluded,
 } from '../../../static/src/ledger/map.ts';
 import { HeadProof, Receipt, verifyHead, verifyReceipt } from '../../../static/src/ledger/receipt.ts';
+import { Restoration, RestoredStatement, verifyRestoration } from '../../../static/src/ledger/restored.ts';
 
 const vectors: any = JSON.parse(readFileSync('tests/vectors/project/ledger.json', 'utf8'));
 const typescript: any = JSON.parse(readFileSync('tests/vectors/project/typescript.json', 'utf8'));
@@ -40,7 +42,7 @@ test('the file has no part that is not read here', () => {
   assert.deepEqual(Object.keys(vectors).sort(), [
     'chain_refusals', 'chains', 'checkpoint_refusals', 'checkpoints', 'contents', 'genesis', 'head_refusals',
     'heads', 'labels', 'leaf', 'map_proofs', 'map_refusals', 'note', 'origin', 'pages', 'receipt_refusals',
-    'receipts', 'server',
+    'receipts', 'restoration_refusals', 'restorations', 'restored_head', 'server',
   ]);
 });
 
@@ -137,3 +139,24 @@ test('head proofs', async () => {
 
 test('head refusals', () => eachRefused(vectors.head_refusals, (one) =>
   verifyHead(HeadProof.decode(fromHex(one.proof)), server, vectors.origin)));
+
+async function readRestoration(one: any): Promise<RestoredStatement> {
+  const checkpoint = await verifyCheckpoint(utf8(one.checkpoint), vectors.origin, server);
+  const id = sha256(utf8('securemsg/server-id/1'), server);
+  return verifyRestoration(Restoration.decode(fromHex(one.restoration)), checkpoint, server, id);
+}
+
+test('restorations', async () => {
+  assert.ok(vectors.restorations.length > 0);
+  for (const one of vectors.restorations) {
+    assert.equal(toHex(RestoredStatement.encode(await readRestoration(one))), one.said);
+  }
+});
+
+test('restoration refusals', () => eachRefused(vectors.restoration_refusals, readRestoration));
+
+test('a head may stand under a restored leaf', async () => {
+  const { proof, time } = vectors.restored_head;
+  const shown = await verifyHead(HeadProof.decode(fromHex(proof)), server, vectors.origin);
+  assert.equal(shown.time, time);
+});

@@ -60,8 +60,10 @@ function messageView(item: MessageItem, first: boolean, last: boolean, around: S
 }
 
 function failedView({ key, failure }: MessageItem, { app, thread }: Surroundings): TemplateResult {
-  return html`<div class="failed-line"><span>${t('status.failed')}${failure === null ? '' : `: ${errorText(new AppError(failure))}`}</span>
-    <span class="failed-acts"><button type="button" class="link" @click=${() => void attempt(() => app.retry(thread, key))}>${icons.retry}${t('message.retry')}</button>
+  const lost = failure === 'server-lost';
+  const reason = failure === null ? '' : errorText(new AppError(failure));
+  return html`<div class="failed-line"><span>${lost ? reason : `${t('status.failed')}${reason === '' ? '' : `: ${reason}`}`}</span>
+    <span class="failed-acts"><button type="button" class="link" @click=${() => void attempt(() => app.retry(thread, key))}>${icons.retry}${t(lost ? 'message.sendAgain' : 'message.retry')}</button>
     <button type="button" class="link" @click=${() => void askToDiscard(app, thread, key)}>${icons.trash}${t('message.discard')}</button></span></div>`;
 }
 

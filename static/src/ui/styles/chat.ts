@@ -125,6 +125,7 @@ sm-auth, sm-chat, sm-list, sm-conversation, sm-composer, sm-details, sm-protecti
   .only-phone { display: contents; } .icon-button.only-phone { display: inline-grid; } .not-phone { display: none; }
   .head { padding-inline: 0.35rem; }
   .went-back { max-height: 60dvh; overflow-y: auto; padding-inline: 1rem; }
+  .went-back-text { flex-basis: calc(100% - 3rem); }
   .went-back .button { flex: 1 1 100%; }
   .list-head { padding-inline: 0.75rem 0.5rem; }
   .composer { padding-inline: 0.6rem; }

@@ -7,6 +7,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import gc  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
@@ -44,6 +45,9 @@ def application() -> Any:
         print(f"secure-msg: {error}", file=sys.stderr, flush=True)
         sys.exit(BOOT_FAILED)
     _running.append(server)
+    # What the start made stays: later collections need not look through it again.
+    gc.collect()
+    gc.freeze()
     if fresh:
         _welcome(settings, server)
     return server.web.wsgi

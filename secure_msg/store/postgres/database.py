@@ -39,9 +39,7 @@ class Database:
             kwargs={**WIRE, "autocommit": True, "application_name": "secure-msg"},
             configure=_relaxed,
         )
-        self._connect: Callable[[str], Connection] = lambda name: psycopg.connect(
-            url, **WIRE, autocommit=True, application_name=f"secure-msg {name}"
-        )
+        self._connect: Callable[[str], Connection] = lambda name: session_of(url, name)
 
     def open(self) -> None:
         self._pool.open()
@@ -73,6 +71,11 @@ class Database:
     def session(self, name: str) -> Connection:
         """A connection of one's own, to be used as a context manager. Raises psycopg.Error."""
         return self._connect(name)
+
+
+def session_of(url: str, name: str) -> Connection:
+    """Raises psycopg.Error."""
+    return psycopg.connect(url, **WIRE, autocommit=True, application_name=f"secure-msg {name}")
 
 
 def _relaxed(connection: Connection) -> None:

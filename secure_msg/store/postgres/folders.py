@@ -9,15 +9,15 @@ from collections.abc import Iterable
 from secure_msg.codec.errors import MalformedData
 from secure_msg.codec.schema import from_bytes, to_bytes
 from secure_msg.crypto.mac import equal, hmac_sha256
-from secure_msg.ledger.transaction import Damaged
 from secure_msg.store.chainfiles import ChainKeys
 from secure_msg.store.folders import MAC_SIZE, MAX_INDEX, Folder
+from secure_msg.store.postgres.carried import put_of
 from secure_msg.store.postgres.database import Database
 from secure_msg.store.postgres.records import Changes
 from secure_msg.store.postgres.replica import Replica
 from secure_msg.store.postgres.source import ChainRows
 from secure_msg.store.postgres.views import view_of
-from secure_msg.store.records import FolderIndex, IndexedFile, PutBody
+from secure_msg.store.records import FolderIndex, IndexedFile
 from secure_msg.store.state import Chain, private_chain
 from secure_msg.store.tree import ChainTree
 
@@ -102,14 +102,7 @@ class PrivateFolders:
         folder = self._indexed(account, tree, chain.size)
         while folder.size < chain.size:
             for entry in tree.entries(folder.size, min(PAGE, chain.size - folder.size)):
-                if entry.body is None:
-                    raise Damaged("a put without its body")
-                body = from_bytes(PutBody, entry.body)
-                gone = body.length == 0 and body.content == bytes(32)
-                file = IndexedFile(
-                    body.path, body.version, body.content, body.length, entry.sequence
-                )
-                folder.take(entry.sequence + 1, body.path, None if gone else file)
+                folder.take(entry.sequence + 1, *put_of(entry))
         return folder
 
     def _indexed(self, account: bytes, tree: ChainTree, size: int) -> Folder:

@@ -191,7 +191,7 @@ class Reader:
         if tile.index * TILE_WIDTH + tile.width > published.log.size >> height:
             return None
         with self.watched("the log"):
-            return self._tile(tile, published.log.frontier)
+            return log_tile(self._database, tile, published.log.frontier)
 
     def entry_of(self, chain_id: bytes, sequence: int) -> tuple[Chain, bool]:
         """The chain of an entry that is there, and whether it is erasable. Raises ValueError."""
@@ -200,18 +200,6 @@ class Reader:
             raise ValueError("there is no such entry")
         with self.watched("a chain"):
             return chain, self._tree(chain).entries(sequence, 1)[0].erasable
-
-    def _tile(self, tile: Tile, head: Frontier) -> bytes:
-        """A tile's hashes, joined to the log's head, or a bundle's leaves, joined to theirs."""
-        rows = LogRows(self._database)
-        tree = ChainTree(view_of(rows, head))
-        level, start = tile.level or 0, tile.index * TILE_WIDTH
-        hashes = [tree.node(TILE_HEIGHT * level, at) for at in range(start, start + tile.width)]
-        # The path of the first leaf below runs through every other node of its group.
-        tree.path(start << (TILE_HEIGHT * level))
-        if tile.level is not None:
-            return b"".join(hashes)
-        return bundle_bytes(rows.checked(start, hashes))
 
     def _proved(self, chain_id: bytes) -> tuple[Published, Chain | None]:
         with self._replica.lock:
@@ -267,3 +255,16 @@ class Reader:
             if self._on_damage is not None:
                 self._on_damage(f"{what}: {damage}")
             raise
+
+
+def log_tile(database: Database, tile: Tile, head: Frontier) -> bytes:
+    """A tile's hashes, joined to the log's head, or a bundle's leaves, joined to theirs."""
+    rows = LogRows(database)
+    tree = ChainTree(view_of(rows, head))
+    level, start = tile.level or 0, tile.index * TILE_WIDTH
+    hashes = [tree.node(TILE_HEIGHT * level, at) for at in range(start, start + tile.width)]
+    # The path of the first leaf below runs through every other node of its group.
+    tree.path(start << (TILE_HEIGHT * level))
+    if tile.level is not None:
+        return b"".join(hashes)
+    return bundle_bytes(rows.checked(start, hashes))

@@ -58,8 +58,22 @@ Offload = Callable[[Callable[[], Any]], Any]
 
 
 def native_threads(work: Callable[[], Any]) -> Any:
-    """Blocking work in gevent's pool of native threads, while other greenlets go on."""
-    return gevent.get_hub().threadpool.apply(work)
+    """Blocking work in gevent's pool of native threads, while other greenlets go on.
+
+    What it raises is handed over as a value: the pool would first write it to standard error, and
+    where that fails (a log on the same full disk) whoever waits would never be told.
+    """
+    result, error = gevent.get_hub().threadpool.apply(_outcome, (work,))
+    if error is not None:
+        raise error
+    return result
+
+
+def _outcome(work: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    try:
+        return work(), None
+    except Exception as error:  # noqa: BLE001  all of them are raised again where work was asked for
+        return None, error
 
 
 @dataclass(frozen=True, slots=True)

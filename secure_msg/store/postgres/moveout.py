@@ -19,7 +19,7 @@ from secure_msg.store.layout import Layout
 from secure_msg.store.postgres.carried import Carried, NotMoved, carry, put_of
 from secure_msg.store.postgres.database import Database
 from secure_msg.store.postgres.reader import log_tile
-from secure_msg.store.postgres.replica import Replica, signed
+from secure_msg.store.postgres.replica import Replica
 from secure_msg.store.postgres.schema import FORMAT, SEQUENCER, Connection, prepare
 from secure_msg.store.postgres.source import ChainRows, LogRows
 from secure_msg.store.records import HeadRecord, IndexedFile, MarkRecord, NameRecord
@@ -46,10 +46,9 @@ def postgres_to_files(url: str, keys: ServerKeys, server: Path, target: Path) ->
             database.open()
             replica = Replica(keys)
             replica.load(session)
-            size, checkpoint = signed(session)
-            if size != replica.size:
+            size = replica.size
+            if not replica.published.checkpoint:
                 raise NotMoved("the newest commit is not signed: start a server once, and end it")
-            replica.adopt_checkpoint(checkpoint)
             part = target.with_name(target.name + ".part")
             _Folder(part, keys, database, replica).write(server)
             os.rename(part, target)

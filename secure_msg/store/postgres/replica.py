@@ -90,9 +90,11 @@ class Replica:
             ):
                 self.names.settle(skeleton.decode("utf-8"), account)
             newest = self._rows(connection, max(size - 1, 0), size)
-            log = _log_before(connection, size - 1) if size else EMPTY_LOG
+            before = _log_before(connection, size - 1) if size else EMPTY_LOG
+            note_size, note = signed(connection)
         if newest:
-            self._adopt(newest[0], log)
+            self._adopt(newest[0], before)
+            self._adopt_signed(note_size, note, before)
 
     def _adopt(self, newest: CommitRow, before: LogHead) -> None:
         changes = self._checked(newest)
@@ -101,6 +103,15 @@ class Replica:
         self._check_leaf(newest, found)
         # Shown once its checkpoint is known; until then no proof is made of it.
         self.published = Published(log, found, b"", changes.time)
+
+    def _adopt_signed(self, size: int, note: bytes, before: LogHead) -> None:
+        """All is signed, or all but the newest commit: a sequencer ended right after it."""
+        if size == self.size:
+            self.adopt_checkpoint(note)
+        elif size != before.size:
+            raise Damaged(f"{self.size} commits stand there, and {size} are signed")
+        elif size:
+            self._check_note(note, before)
 
     def adopt_checkpoint(self, checkpoint: bytes) -> None:
         """The signed note of what was loaded. Raises Damaged."""

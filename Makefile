@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check unit browser bench fault planted sim clean prepare prepare-test lock
+.PHONY: help build run test check unit browser bench fault planted sim clean prepare prepare-test prepare-fault lock
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -15,6 +15,9 @@ prepare:
 
 prepare-test:
 	@$(PYTHON) tools/prepare.py test
+
+prepare-fault:
+	@$(PYTHON) tools/prepare.py fault
 
 build: prepare ## install what is missing and bundle the page's script
 
@@ -44,8 +47,8 @@ test: check ## everything that CI runs
 bench: prepare-test ## figures of this machine, as ratios taken in one run
 	$(BIN)/python tools/bench.py
 
-fault: prepare-test ## what a disk, a crash or a thief can do to the store, in full
-	EFFORT=full $(BIN)/pytest -n 2 --dist load tests/tamper
+fault: prepare-fault ## what a disk, a crash or a thief can do to the store, in full
+	EFFORT=full $(BIN)/pytest -n 2 --dist load -rs tests/fault tests/tamper
 
 planted: prepare-test ## plant bugs on purpose; each must be caught by the tests
 	$(BIN)/python tools/planted.py

@@ -179,9 +179,15 @@ def find_chromium() -> str:
     return ""
 
 
+def bring_strace() -> None:
+    """For the tests in which system calls fail; without it they are skipped and say so."""
+    if shutil.which("strace") is None and not apt_install("strace"):
+        say("strace is not here and could not be installed (on Debian: apt-get install strace)")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("goal", choices=("run", "test"))
+    parser.add_argument("goal", choices=("run", "test", "fault"))
     goal = parser.parse_args().goal
     if sys.version_info < (3, 11):  # noqa: UP036 - the check is for machines with an older one
         print("SECURE-MSG needs Python 3.11 or newer.", file=sys.stderr)
@@ -189,7 +195,7 @@ def main() -> int:
     try:
         make_environment()
         install("server", "requirements.txt")
-        if goal == "test":
+        if goal != "run":
             install("dev", "requirements.txt", "requirements/dev.txt")
         node, npm = find_node()
         install_packages(npm)
@@ -197,6 +203,8 @@ def main() -> int:
         if goal == "test":
             check_playwright()
             find_chromium()
+        if goal == "fault":
+            bring_strace()
     except Missing as error:
         print(f"{error}", file=sys.stderr)
         return 1

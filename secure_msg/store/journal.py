@@ -237,4 +237,6 @@ def _is_torn(key: bytes, data: bytes, position: int) -> bool:
         return True
     starts = range(position - position % SECTOR, end, SECTOR)
     sectors = (data[max(start, position) : min(start + SECTOR, end)] for start in starts)
-    return any(len(sector) >= len(ZEROS) and not sector.strip(b"\0") for sector in sectors)
+    # However small a record's part of its first or last sector is: it begins with the magic, and a
+    # batch does not end with a zero.
+    return any(sector and not sector.strip(b"\0") for sector in sectors)

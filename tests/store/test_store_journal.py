@@ -119,3 +119,26 @@ def test_dropped_segments_are_gone(tmp_path: Path) -> None:
     journal.close()
     assert [one.payload for one in Journal(path.parent, KEY, Disk()).records()] == [b"kept"]
     assert not path.exists()
+
+
+@pytest.mark.parametrize("before", [1, 2, 3, 4, 511])
+@pytest.mark.parametrize("after", [1, 2, 3, 4, 511])
+def test_a_sector_of_which_a_record_has_little_is_a_torn_tail_too(
+    tmp_path: Path, before: int, after: int
+) -> None:
+    """A record may begin or end within a few bytes of a sector's edge."""
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    begin = 3 * 512 - before
+    journal = Journal(folder, KEY, Disk())
+    journal.append(0, bytes(begin - len(SEGMENT_MAGIC) - HEADER_SIZE - 1) + b"\xf6")
+    journal.append(1, b"x" * (4 * 512 + after - begin - HEADER_SIZE))
+    journal.close()
+    path = folder / "00000001"
+    data = path.read_bytes()
+    assert len(data) == 4 * 512 + after
+    for start, end in ((begin, 3 * 512), (3 * 512, 4 * 512), (4 * 512, 4 * 512 + after)):
+        path.write_bytes(data[:start] + bytes(end - start) + data[end:])
+        found = Journal(folder, KEY, Disk())
+        assert [one.index for one in found.records()] == [0]
+        found.close()

@@ -185,6 +185,22 @@ def bring_strace() -> None:
         say("strace is not here and could not be installed (on Debian: apt-get install strace)")
 
 
+def bring_servers() -> None:
+    """PostgreSQL and Redis, which the tests start on ports of their own."""
+    for name, package in (("postgres", "postgresql"), ("redis-server", "redis-server")):
+        if not has_program(name) and not (apt_install(package) and has_program(name)):
+            raise Missing(
+                f"The tests of the PostgreSQL store need {name} (on Debian: "
+                f"apt-get install {package})."
+            )
+
+
+def has_program(name: str) -> bool:
+    """Also where Debian keeps PostgreSQL's programs, off PATH."""
+    off_path = Path("/usr/lib/postgresql").glob(f"*/bin/{name}")
+    return shutil.which(name) is not None or any(off_path)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("goal", choices=("run", "test", "fault"))
@@ -203,6 +219,7 @@ def main() -> int:
         if goal == "test":
             check_playwright()
             find_chromium()
+            bring_servers()
         if goal == "fault":
             bring_strace()
     except Missing as error:

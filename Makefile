@@ -48,7 +48,7 @@ bench: prepare-test ## figures of this machine, as ratios taken in one run
 	$(BIN)/python tools/bench.py
 
 fault: prepare-fault ## what a disk, a crash or a thief can do to the store, in full
-	EFFORT=full $(BIN)/pytest -n 2 --dist load -rs tests/fault tests/tamper
+	EFFORT=full $(BIN)/pytest -n 2 --dist load -rs tests/fault tests/tamper tests/postgres
 
 planted: prepare-test ## plant bugs on purpose; each must be caught by the tests
 	$(BIN)/python tools/planted.py

@@ -219,6 +219,7 @@ def main() -> int:
         if goal == "test":
             check_playwright()
             find_chromium()
+        if goal != "run":
             bring_servers()
         if goal == "fault":
             bring_strace()

@@ -110,7 +110,7 @@ def bounded(store, person, **more: int) -> tuple[Chains, Prekeys]:
     return chains, Prekeys(store, chains)
 
 
-def test_strangers_leave_the_owner_s_half_of_the_chain(store, person):
+def test_attack_33_strangers_leave_the_owner_s_half_of_the_chain(store, person):
     chains, prekeys = bounded(store, person)
     bundles = [prekeys.bundle(person.account, with_one_time=True) for _ in range(6)]
     assert [bundle.one_time is None for bundle in bundles] == [False] * 3 + [True] * 3
@@ -120,7 +120,7 @@ def test_strangers_leave_the_owner_s_half_of_the_chain(store, person):
         chains.check_own(person.account, own)
 
 
-def test_the_owner_s_own_entries_end_before_new_passwords_do(store, person):
+def test_attack_33_the_owner_s_own_entries_end_before_new_passwords_do(store, person):
     chains, _ = bounded(store, person)
     for number in (2, 3):
         body = person.prekey(number)

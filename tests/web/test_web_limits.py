@@ -1,4 +1,4 @@
-"""Limits, as they are for real: attacks 4, 37, 39."""
+"""Limits, as they are for real: attacks 4, 33, 37, 39."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_attack_37_guessing_names_is_limited_by_address(limited):
     assert at(limited, "10.1.0.2").post_json("/api/sign-in/begin", {"name": "x-y-z"}).status == 200
 
 
-def test_registrations_are_limited_by_address(limited):
+def test_attack_33_registrations_are_limited_by_address(limited):
     api = at(limited, "10.2.0.1")
     wrong = Person("x", b"a" * 32).registration(b"s" * 32, b"t")
     for _ in range(20):
@@ -124,7 +124,7 @@ def test_transactions_are_limited_by_account(limited):
     assert statuses[:20] == [409] * 20
 
 
-def test_signed_statements_are_limited_by_account(limited):
+def test_attack_33_signed_statements_are_limited_by_account(limited):
     api, person = at(limited, "10.6.0.1"), Person("signs-much")
     api.register(person)
     wrong = tuple(WireAppend(person.account, "prekey", b"x", None) for _ in range(8))
@@ -136,7 +136,7 @@ def test_signed_statements_are_limited_by_account(limited):
     assert other.transact(wrong).kind == "not-found"
 
 
-def test_what_is_kept_for_ever_is_limited_by_account(limited):
+def test_attack_33_what_is_kept_for_ever_is_limited_by_account(limited):
     api, person = at(limited, "10.7.0.1"), Person("keeps-much")
     api.register(person)
     body = TransactRequest(

@@ -1,7 +1,7 @@
 """A backup reads while the server writes: what it may need is not unlinked (docs/spec/storage.md).
 
-The file `hold` is locked by whoever reads or unlinks; one byte is appended to it at each erasure,
-which waits for nobody.
+The file `hold` is locked by whoever reads or unlinks, and empty but while a backup reads: then one
+byte is appended to it at each erasure, which waits for nobody.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ class Hold:
 
     def disturb(self) -> None:
         """Something is erased: a backup that is reading begins again."""
+        with self.cleaning() as free:
+            if free:
+                return
         descriptor = self._open(os.O_APPEND)
         try:
             os.write(descriptor, b"\n")
@@ -49,6 +52,7 @@ class Hold:
             _lock_alone(descriptor)
             os.ftruncate(descriptor, 0)
             yield Reading(descriptor)
+            os.ftruncate(descriptor, 0)
         finally:
             os.close(descriptor)
 

@@ -47,7 +47,7 @@ class ChainCheck:
         if size * ROW_SIZE < len(rows):
             span = (size * ROW_SIZE, len(rows))
             what = "rows of entries that no mark names"
-            self._inspection.unmarked(path, what, span, Cut(size * ROW_SIZE))
+            self._unmarked(path, what, span, Cut(size * ROW_SIZE))
         if not self.broken:
             self._touch()
             self._check_head(path)
@@ -84,7 +84,7 @@ class ChainCheck:
                 self.tree.append(known.leaf if known else bytes(HASH_SIZE))
         if (unmarked := file.unmarked(count)) is not None:
             what = "slots of entries that no mark names"
-            self._inspection.unmarked(path, what, unmarked, Whole(file.rebuilt(count)))
+            self._unmarked(path, what, unmarked, Whole(file.rebuilt(count)))
         for span in file.unnamed(count):
             self._inspection.note(path, "bytes that no slot names", span)
         if file.mended:
@@ -177,6 +177,12 @@ class ChainCheck:
                     span = (start, start + HASH_SIZE)
                     self._damage(path, what, Remedy.DERIVED, span, mend=Patch(start, root))
             level += 1
+
+    def _unmarked(self, path: Path, what: str, span: Span, mend: Mend) -> None:
+        if self.broken:  # perhaps another chain's file: nothing is cut off
+            self._damage(path, what, Remedy.NONE, span)
+        else:
+            self._inspection.unmarked(path, what, span, chain=self._head.chain, mend=mend)
 
     def _damage_row(self, sequence: int, what: str, remedy: Remedy, mend: bytes = b"") -> None:
         path, start = self._folder / "leaves", sequence * ROW_SIZE

@@ -16,6 +16,7 @@ from secure_msg.ledger.log import (
 )
 from secure_msg.store.verify.inspection import Inspection
 from secure_msg.store.verify.log import LogLeaves, leaf_place
+from secure_msg.store.verify.maps import MapHistory
 from secure_msg.store.verify.report import Remedy
 
 BUCKET_BITS = 16
@@ -27,9 +28,12 @@ LOST = -1
 class Commits:
     """Takes the touched chains in the order of their ids; 34 bytes a touched chain and commit."""
 
-    def __init__(self, inspection: Inspection, leaves: LogLeaves) -> None:
+    def __init__(
+        self, inspection: Inspection, leaves: LogLeaves, maps: MapHistory | None = None
+    ) -> None:
         self._inspection = inspection
         self._leaves = leaves
+        self._maps = maps
         self._blind = HmacSha256(inspection.keys.derive("blind"))
         self._buckets: dict[int, bytearray] = {}
         self.restored: dict[int, bytes] = {}
@@ -47,6 +51,8 @@ class Commits:
 
     def touch(self, index: int, chain: bytes, size: int, root: bytes) -> None:
         """The commit `index` left this chain with `size` entries and `root`."""
+        if self._maps is not None:
+            self._maps.touch(index, chain, size, root)
         blind = hmac_sha256(self._blind(index.to_bytes(8, "big")), chain)
         found = sha256(b"\x00", blind, chain, size.to_bytes(8, "big"), root)
         bucket = self._buckets.setdefault(index >> BUCKET_BITS, bytearray())
@@ -60,8 +66,18 @@ class Commits:
             for index in range(max(first, 1), min(first + (1 << BUCKET_BITS), self.size)):
                 hashes = touched.get(index - first)
                 root = merkle.root_of(hashes) if hashes else NO_TOUCHED
-                if self._times[index] != LOST and self._leaf(index).touched_root != root:
+                if self._times[index] == LOST:
+                    continue
+                if self._leaf(index).touched_root != root:
                     self._damage(index, "does not commit to the entries that name it")
+        if self._maps is not None:
+            self._check_maps(self._maps)
+
+    def _check_maps(self, maps: MapHistory) -> None:
+        for index in range(1, self.size):
+            root = maps.after(index)
+            if self._times[index] != LOST and self._leaf(index).map_root != root:
+                self._damage(index, "does not have the root of the map that its entries give")
 
     def _touched(self, number: int) -> dict[int, list[bytes]]:
         """Index in the bucket -> touched hashes, in the order of the chains' ids."""

@@ -11,8 +11,15 @@ from secure_msg.store.verify.chains import ChainCheck
 from secure_msg.store.verify.commits import Commits
 from secure_msg.store.verify.heads import check_heads
 from secure_msg.store.verify.inspection import Inspection, Progress
-from secure_msg.store.verify.journal import Kept, check_journal, read_batches, read_journal
+from secure_msg.store.verify.journal import (
+    Kept,
+    check_journal,
+    read_batches,
+    read_journal,
+    unflushed_chains,
+)
 from secure_msg.store.verify.log import LogCheck
+from secure_msg.store.verify.maps import MapHistory
 from secure_msg.store.verify.private import PrivateCheck
 from secure_msg.store.verify.report import Report
 from secure_msg.store.verify.server import check_format, check_restored, check_server
@@ -29,7 +36,8 @@ def verify(
 ) -> Report:
     """Examine a storage folder that no process is using; nothing in it is changed.
 
-    `passphrase` opens `server/keys` where it needs one. Raises WrongFormat, OSError.
+    `passphrase` opens `server/keys` where it needs one; `deep` makes every map root again.
+    Raises WrongFormat, OSError.
     """
     return examine(root, keys, passphrase=passphrase, deep=deep, progress=progress).report
 
@@ -50,9 +58,10 @@ def examine(
     batches = read_batches(inspection, segments)
     found = check_heads(inspection, min(batches, default=None))
     if found is not None:
-        inspection.unflushed = found.mark.log_size in batches
+        inspection.unflushed = unflushed_chains(batches, found.mark.log_size)
         check_journal(inspection, segments, found.mark.log_size)
-        commits = Commits(inspection, LogCheck(inspection, found.mark).run())
+        maps = MapHistory(found.names, keys.identity.name_salt) if deep else None
+        commits = Commits(inspection, LogCheck(inspection, found.mark).run(), maps)
         check_restored(inspection, commits.restored, batches)
         kept = Kept(inspection, batches, found.mark.log_size)
         _check_chains(inspection, found, commits, kept)

@@ -20,7 +20,8 @@ class Inspection:
     """The folder, its keys, the report.
 
     `known` are the files that something names; `mends` what would put damaged ones right.
-    `unflushed`: the journal goes on beyond the files, so that a flush may have left its beginnings.
+    `unflushed` are the chains with which the journal goes on beyond the files, so that a flush may
+    have left the beginnings of what it was to write.
     """
 
     def __init__(self, root: Path, keys: ServerKeys, progress: Progress | None) -> None:
@@ -30,7 +31,7 @@ class Inspection:
         self.report = Report()
         self.known: set[Path] = set()
         self.mends: dict[Path, list[Mend]] = {}
-        self.unflushed = False
+        self.unflushed: frozenset[bytes] = frozenset()
         self.total = 0
         self._progress = progress
 
@@ -69,12 +70,14 @@ class Inspection:
         start, end = span or (None, None)
         self.report.add(Finding(Grade.NOTE, self.name(path), what, start, end))
 
-    def unmarked(self, path: Path, what: str, span: tuple[int, int], mend: Mend) -> None:
+    def unmarked(
+        self, path: Path, what: str, span: tuple[int, int], *, chain: bytes, mend: Mend
+    ) -> None:
         """What only a flush that did not end leaves there; else somebody wrote it."""
-        if self.unflushed:
+        if chain in self.unflushed:
             self.note(path, what, span)
         else:
-            self.damage(path, what, Remedy.DERIVED, span, mend=mend)
+            self.damage(path, what, Remedy.DERIVED, span, chain=chain, mend=mend)
 
     def name(self, path: Path) -> str:
         return os.path.relpath(path, self.root).replace(os.sep, "/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from secure_msg.codec.errors import MalformedData
@@ -41,6 +42,15 @@ def read_batches(inspection: Inspection, segments: list[Segment]) -> dict[int, B
                 what = f"record {record.index} is malformed"
                 inspection.damage(segment.path, what, Remedy.NONE)
     return found
+
+
+def unflushed_chains(batches: Mapping[int, Batch], log_size: int) -> frozenset[bytes]:
+    """The chains that the batches from the mark's `log_size` on append to."""
+    tail = [batch for index, batch in batches.items() if index >= log_size]
+    appended = {append.chain for batch in tail for append in batch.appends}
+    return frozenset(
+        appended | {private_chain(put.account) for batch in tail for put in batch.puts}
+    )
 
 
 def check_journal(inspection: Inspection, segments: list[Segment], log_size: int) -> None:

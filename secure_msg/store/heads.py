@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
-from secure_msg.codec.schema import Union, from_bytes, record, to_bytes
-from secure_msg.crypto.mac import equal, hmac_sha256
+from secure_msg.codec.cbor import decode_checked
+from secure_msg.codec.schema import Union, record, to_bytes
+from secure_msg.crypto.mac import HmacSha256, equal
 from secure_msg.ledger.transaction import Damaged
 from secure_msg.store.durable import AppendFile, Disk
 from secure_msg.store.records import HeadRecord, MarkRecord, NameRecord
@@ -78,7 +79,7 @@ class HeadsFile:
 
     def __init__(self, paths: tuple[Path, Path], key: bytes, disk: Disk) -> None:
         self._paths = paths
-        self._key = key
+        self._mac_of = HmacSha256(key)
         self._disk = disk
         self._files: list[AppendFile] = []
         self._ordinal = 0
@@ -152,7 +153,7 @@ class HeadsFile:
             yield len(payload).to_bytes(4, "big") + ordinal + self._mac(ordinal, payload) + payload
 
     def _mac(self, ordinal: bytes, payload: bytes) -> bytes:
-        return hmac_sha256(self._key, ordinal, payload)[:16]
+        return self._mac_of(ordinal, payload)[:16]
 
     def _scan(self, data: bytes) -> HeadsCopy:
         lines: dict[int, tuple[Line, int]] = {}
@@ -179,7 +180,7 @@ class HeadsFile:
             return None
         if not equal(self._mac(ordinal, payload), data[position + 12 : body]):
             return None
-        return int.from_bytes(ordinal, "big"), from_bytes(_Payload, payload).line, body + size
+        return int.from_bytes(ordinal, "big"), _line(payload), body + size
 
     def _base(self, data: bytes, lines: dict[int, tuple[Line, int]]) -> int:
         """The ordinal that a copy begins with, whole without those before; 0 if that is lost."""
@@ -223,3 +224,18 @@ class HeadsFile:
         live = len(found.heads) + len(found.names)
         found.live_bytes = lines[last][1] * live // (last - first + 1)
         return found
+
+
+def _line(payload: bytes) -> Line:
+    """The record of a payload whose MAC was checked: only a server with our key can have made it.
+
+    A start reads one for each chain, so it is not checked field by field.
+    """
+    [[kind, *fields]] = decode_checked(payload)
+    if kind == "head":
+        chain, owner, size, hashes, *rest = fields
+        return HeadRecord(chain, owner, size, tuple(hashes), *rest)
+    if kind == "name":
+        return NameRecord(*fields)
+    size, hashes, leaf, path, time = fields
+    return MarkRecord(size, tuple(hashes), leaf, tuple(path), time)

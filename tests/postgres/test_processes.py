@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import re
-import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +17,7 @@ from secure_msg.ledger.merkle import EMPTY, leaf_hash
 from secure_msg.ledger.tiles import bundle_entries, tiles_of_growth
 from secure_msg.ledger.transaction import Store
 from secure_msg.store.serverkeys import open_keys
+from tests.postgres.cluster import Cluster, stopped
 from tests.postgres.crowd import (
     Conversation,
     Reader,
@@ -33,45 +31,8 @@ from tests.postgres.house import PostgresHouse
 from tests.store.contract import audit
 from tests.support.databases import Postgres, Redis
 from tests.support.effort import amount
-from tests.support.server import ServerProcess
 
 TALKS, ROUNDS, LULL = amount(3, 12), amount(1, 10), 0.7
-EPOCH = re.compile(r"this process is the sequencer, epoch (\d+)")
-
-
-class Cluster:
-    """Two server processes with the same keys, one database and one Redis."""
-
-    def __init__(self, folder: Path, url: str, redis_server: Redis) -> None:
-        self.folder, self.url = folder, url
-        settings = {"DATABASE_URL": url, "REDIS_URL": redis_server.url}
-        self.processes = []
-        for name in ("one", "two"):
-            process = ServerProcess(folder / "storage", settings)
-            process.log = folder / f"{name}.log"
-            process.start()
-            self.processes.append(process)
-
-    def epoch(self, process: ServerProcess) -> int:
-        """The last one in which this process was the sequencer, by what it says."""
-        return max((int(found) for found in EPOCH.findall(process.output())), default=0)
-
-    def sequencer(self) -> ServerProcess:
-        return max(self.processes, key=self.epoch)
-
-    def other(self) -> ServerProcess:
-        return min(self.processes, key=self.epoch)
-
-    def stop(self) -> None:
-        for process in self.processes:
-            process.stop()
-
-
-def until(holds: Callable[[], bool], seconds: float = 40) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -98,13 +59,8 @@ def lose_redis(redis_server: Redis) -> None:
 
 def stop_the_sequencer(cluster: Cluster) -> None:
     """Past its failover, then let it go on where it was."""
-    paused, other = cluster.sequencer(), cluster.other()
-    os.killpg(paused.process_id, signal.SIGSTOP)
-    try:
-        until(lambda: cluster.epoch(other) > cluster.epoch(paused))
+    with stopped(cluster):
         time.sleep(LULL)
-    finally:
-        os.killpg(paused.process_id, signal.SIGCONT)
     time.sleep(LULL)
 
 

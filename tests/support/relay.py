@@ -28,10 +28,7 @@ class Relay:
     """
 
     def __init__(self, base: str) -> None:
-        parts = urlsplit(base)
-        if parts.hostname is None or parts.port is None:
-            raise ValueError("an address with a host and a port")
-        self._target = (parts.hostname, parts.port)
+        self._target = address_of(base)
         self._streams: list[bytearray] = []
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
@@ -85,6 +82,14 @@ class Relay:
             _pump(from_server, writer, bytearray()),
         )
         self._writers -= both
+
+
+def address_of(base: str) -> tuple[str, int]:
+    """Host and port of a server's base URL."""
+    parts = urlsplit(base)
+    if parts.hostname is None or parts.port is None:
+        raise ValueError("an address with a host and a port")
+    return parts.hostname, parts.port
 
 
 async def _pump(

@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 import bench_page  # noqa: E402  (it imports from the root)
 import bench_realtime  # noqa: E402
+import bench_scale  # noqa: E402
 import bench_storage  # noqa: E402
 
 RESULT = ROOT / "build" / "bench.json"
@@ -95,7 +96,13 @@ def realtime(folder: Path) -> dict[str, Any]:
     return found
 
 
-PARTS = {"storage": storage, "realtime": realtime, "page": page}
+def scale(folder: Path) -> dict[str, Any]:
+    found = bench_scale.run(folder)
+    bench_scale.print_result(found)
+    return found
+
+
+PARTS = {"storage": storage, "realtime": realtime, "scale": scale, "page": page}
 
 
 def main() -> None:

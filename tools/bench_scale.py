@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,8 @@ CONVERSATIONS_OF_ONE = 10
 """So many conversations an account has; each has two members."""
 BODY, SESSION = 256, 1_024
 AT_ONCE = 500
+TOGETHER = 5
+"""Conversations a commit: a transaction has at most 1,024 operations."""
 PAGE, SHORT = 100, 1_000
 ROUNDS = 41
 SETTLE_SECONDS = 3.0
@@ -118,10 +121,17 @@ def fill(store: FileStore, spread: Spread) -> None:
                 names=tuple(NameClaim(f"name{n}", ident("account", n)) for n in numbers),
             )
         )
-    for conversation in range(spread.conversations):
-        members = spread.members(conversation)
-        for transaction in _conversation(conversation, members):
-            store.commit(transaction)
+    for first in range(0, spread.conversations, TOGETHER):
+        numbers = range(first, min(first + TOGETHER, spread.conversations))
+        store.commit(_joined([_conversation(n, spread.members(n)) for n in numbers]))
+
+
+def _joined(parts: list[Transaction]) -> Transaction:
+    return Transaction(
+        tuple(chain.from_iterable(one.appends for one in parts)),
+        tuple(chain.from_iterable(one.puts for one in parts)),
+        tuple(chain.from_iterable(one.registers for one in parts)),
+    )
 
 
 def _account(number: int) -> Append:
@@ -129,21 +139,17 @@ def _account(number: int) -> Append:
     return Append(ident("account", number), "account", system_random(BODY), label=label)
 
 
-def _conversation(number: int, members: tuple[bytes, bytes]) -> Iterator[Transaction]:
+def _conversation(number: int, members: tuple[bytes, bytes]) -> Transaction:
+    """All of it at once: turns of ten messages, each with the sender's next session file."""
     thread, session = ident("thread", number), ident("session", number)
-    versions = dict.fromkeys(members, 0)
-    yield Transaction(
-        (Append(thread, "opened", system_random(BODY), label=members[0] + members[1]),),
-        registers=(Register(thread, b"", session),),
-    )
-    for first in range(0, A_CONVERSATION, AT_ONCE):
-        appends, puts = [], []
-        for at in range(first, min(first + AT_ONCE, A_CONVERSATION)):
-            sender = members[at // 10 % 2]
-            appends.append(_message(thread))
-            puts.append(Put(sender, session, versions[sender], system_random(SESSION)))
-            versions[sender] += 1
-        yield Transaction(tuple(appends), tuple(puts), (Register(thread, session),))
+    appends = [Append(thread, "opened", system_random(BODY), label=members[0] + members[1])]
+    puts, versions = [], dict.fromkeys(members, 0)
+    for at in range(A_CONVERSATION):
+        sender = members[at // 10 % 2]
+        appends.append(_message(thread))
+        puts.append(Put(sender, session, versions[sender], system_random(SESSION)))
+        versions[sender] += 1
+    return Transaction(tuple(appends), tuple(puts), (Register(thread, b"", session),))
 
 
 def _message(thread: bytes) -> Append:
@@ -226,12 +232,12 @@ def long_chain(folder: Path, entries: int) -> dict[str, Any]:
     return {"entries": entries, "page_ms": pages, "append_ms": dict(zip(lengths, appends))}  # noqa: B905
 
 
-def _grow(store: FileStore, chain: bytes, size: int) -> None:
+def _grow(store: FileStore, which: bytes, size: int) -> None:
     label = ident("one") + ident("other")
-    store.commit(Transaction((Append(chain, "opened", b"", label=label),)))
+    store.commit(Transaction((Append(which, "opened", b"", label=label),)))
     for first in range(1, size, AT_ONCE):
         count = min(AT_ONCE, size - first)
-        store.commit(Transaction(tuple(_message(chain) for _ in range(count))))
+        store.commit(Transaction(tuple(_message(which) for _ in range(count))))
 
 
 class _Nobody:
@@ -250,19 +256,19 @@ class _Nobody:
         return 0
 
 
-def _page_ms(store: FileStore, chain: bytes) -> float:
+def _page_ms(store: FileStore, which: bytes) -> float:
     reading = Reading(store, Threads(store, ident("key")), _Nobody())
-    size = store.head(chain).size
-    return _median_ms(lambda: reading.page(chain, size - PAGE, PAGE))
+    size = store.head(which).size
+    return _median_ms(lambda: reading.page(which, size - PAGE, PAGE))
 
 
 def _append_ms(store: FileStore, chains: tuple[bytes, ...]) -> list[float]:
     """Taken in turns, so that what else the machine does meets all of them alike."""
     took: list[list[float]] = [[] for _ in chains]
     for _ in range(ROUNDS):
-        for chain, times in zip(chains, took, strict=True):
+        for which, times in zip(chains, took, strict=True):
             began = time.perf_counter()
-            store.commit(Transaction((_message(chain),)))
+            store.commit(Transaction((_message(which),)))
             times.append((time.perf_counter() - began) * 1000)
     return [statistics.median(times) for times in took]
 
@@ -284,7 +290,7 @@ def run(folder: Path, messages: int = MESSAGES) -> dict[str, Any]:
 
 
 def print_result(found: dict[str, Any]) -> None:
-    start, chain = found["start"], found["chain"]
+    start, long = found["start"], found["chain"]
     print(
         f"\nScale: {start['messages']:,} messages in {start['conversations']:,} conversations of "
         f"{start['accounts']:,} accounts, a private put each (made in {start['made_in_s']:.0f} s)"
@@ -293,12 +299,12 @@ def print_result(found: dict[str, Any]) -> None:
     print(f"{'  the same with an empty folder, s':44}{start['empty_start_s']:10.2f}")
     _row("idle server, MiB", start["idle_mib"], IDLE_GOAL_MIB)
     _row("more a stored message, bytes", start["bytes_a_message"], MESSAGE_GOAL_BYTES)
-    pages, appends = chain["page_ms"], chain["append_ms"]
+    pages, appends = long["page_ms"], long["append_ms"]
     print(f"{f'a page of {PAGE} after {SHORT:,}, ms':44}{pages['short']:10.2f}")
-    after = f"a page of {PAGE} after {chain['entries']:,}, ms"
+    after = f"a page of {PAGE} after {long['entries']:,}, ms"
     print(f"{after:44}{pages['long']:10.2f}   ratio {pages['long'] / pages['short']:.2f}")
     print(f"{'an append to an empty chain, ms':44}{appends['empty']:10.2f}")
-    after = f"an append after {chain['entries']:,}, ms"
+    after = f"an append after {long['entries']:,}, ms"
     print(f"{after:44}{appends['long']:10.2f}   ratio {appends['long'] / appends['empty']:.2f}")
 
 

@@ -109,6 +109,27 @@ def install(name: str, *files: str) -> None:
     once(name, digest(*paths), step)
 
 
+def install_command() -> None:
+    """`secure-msg` of this very folder, as pip would make it of pyproject.toml's entry point.
+
+    Written here, because an editable install would have to fetch a build backend.
+    """
+    python = BIN / ("python.exe" if os.name == "nt" else "python")
+    lines = (
+        f"#!{python}",
+        "import sys",
+        f"sys.path.insert(0, {str(ROOT)!r})",
+        "from secure_msg.cli.main import main",
+        'sys.exit(main(prog_name="secure-msg"))',
+    )
+    script = BIN / ("secure-msg-script.py" if os.name == "nt" else "secure-msg")
+    script.write_text("\n".join(lines) + "\n")
+    script.chmod(0o755)
+    if os.name == "nt":
+        command = f'@"{python}" "{script}" %*\n'
+        (BIN / "secure-msg.cmd").write_text(command)
+
+
 def node_version(node: str | Path) -> tuple[int, ...]:
     done = subprocess.run([str(node), "--version"], check=False, capture_output=True, text=True)
     return tuple(int(part) for part in re.findall(r"\d+", done.stdout)[:2])
@@ -211,6 +232,7 @@ def main() -> int:
     try:
         make_environment()
         install("server", "requirements.txt")
+        install_command()
         if goal != "run":
             install("dev", "requirements.txt", "requirements/dev.txt")
         node, npm = find_node()

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from secure_msg.cli import backup, ls, migrate, repair, restore, verify
+from secure_msg.cli import backup, ls, migrate, repair, restore, restored, verify
 from secure_msg.cli.outcome import DISK_FAILED, REFUSED, explained
 from secure_msg.ledger.transaction import StoreError
 from secure_msg.settings import BadSetting
@@ -47,6 +47,7 @@ COMMANDS = (
     repair.repair,
     backup.backup,
     restore.restore,
+    restored.restored,
     ls.ls,
     migrate.migrate,
 )

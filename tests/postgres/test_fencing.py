@@ -10,10 +10,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from secure_msg.crypto.random import system_random
 from secure_msg.ledger.checkpoint import verify_checkpoint
 from secure_msg.ledger.followed import Followed
+from secure_msg.ledger.restored import verify_restoration
 from secure_msg.ledger.transaction import Append, Damaged, Put, Transaction
 from secure_msg.store.postgres.commit import Deposed, advance
+from secure_msg.store.postgres.schema import WrongDatabase
+from secure_msg.store.postgres.setback import announce
 from secure_msg.store.postgres.store import PostgresStore
 from tests.postgres.house import PostgresHouse
 from tests.store.contract import (
@@ -266,3 +270,33 @@ def test_a_request_that_no_process_of_ours_asked_is_not_done(house: PostgresHous
     store.commit(Transaction((Append(ident("two"), "opened", b"o"),)))
     [(result,)] = run(house.url, "SELECT result FROM securemsg.requests WHERE id = %s", b"i" * 16)
     assert b"damaged" in result
+
+
+def test_a_database_that_was_set_back_is_said_in_the_log(house: PostgresHouse) -> None:
+    fill(house.open())
+    house.close()
+    before = house.open()
+    size = before.log_size
+    with pytest.raises(WrongDatabase, match="runs on this database"):
+        announce(house.url, house.keys, system_random)
+    house.close()
+    announce(house.url, house.keys, system_random)
+    for current in now_and_after_restart(house.open(), house):
+        news = current.log_news(size)
+        identity = house.identity
+        now = verify_checkpoint(news.checkpoint, identity.origin, identity.public)
+        [restoration] = news.restorations
+        said = verify_restoration(restoration, now, identity.public, identity.id)
+        assert (said.size, restoration.log_index) == (size, size)
+        audit(current, identity)
+
+
+def test_a_process_shows_nothing_of_a_database_that_went_back(house: PostgresHouse) -> None:
+    store = house.open()
+    store.commit(opened())
+    size = store.log_size
+    run(house.url, "UPDATE securemsg.store SET signed_size = signed_size - 1")
+    with psycopg.connect(house.url) as connection, pytest.raises(Damaged, match="went back"):
+        store._replica.catch_up(connection)
+    assert store.log_size == size
+    run(house.url, "UPDATE securemsg.store SET signed_size = signed_size + 1")

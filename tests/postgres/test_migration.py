@@ -132,7 +132,7 @@ def test_a_store_lives_in_one_place_alone(tmp_path: Path, postgres: Postgres) ->
         PostgresHouse(tmp_path / "foreign", url, foreign).open()
     house = PostgresHouse(tmp_path / "server", url, old.keys)
     house.open()
-    with pytest.raises(NotMoved, match="runs on this database"):
+    with pytest.raises(WrongDatabase, match="runs on this database"):
         postgres_to_files(url, old.keys, old.root / "server", tmp_path / "new")
     house.close()
     postgres_to_files(url, old.keys, old.root / "server", tmp_path / "new")

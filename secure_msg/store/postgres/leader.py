@@ -42,6 +42,7 @@ from secure_msg.store.postgres.records import (
 )
 from secure_msg.store.postgres.replica import Grown, Replica
 from secure_msg.store.postgres.schema import COMMITS, REQUESTS, SEQUENCER, Connection
+from secure_msg.store.postgres.setback import announced, note_said, statement_of
 from secure_msg.store.sequencer import BATCH_BYTES, BATCH_LIMIT
 from secure_msg.store.stage import Base, Stage, stage_keys
 
@@ -167,9 +168,26 @@ class Leader:
         if signed_size < size:
             with replica.turn:
                 self._sign(session, replica.unsigned(session, size))
-        # Leaf 0 is the genesis leaf, which holds no map root: proofs need one more.
-        for _ in range(1 if replica.size else 2):
-            self._commit_leaf(session)
+        if not self._say_restored(session):
+            # Leaf 0 is the genesis leaf, which holds no map root: proofs need one more.
+            for _ in range(1 if replica.size else 2):
+                self._commit_leaf(session)
+
+    def _say_restored(self, session: Connection) -> bool:
+        """Say that the store was set back, where that is announced and not yet said."""
+        identifier = announced(session)
+        if not identifier or self._parts.replica.size < 2:
+            return False
+        with self._parts.replica.turn:
+            stage, before = self._stage(), self._parts.replica.published
+            keys = self._parts.outside.keys
+            stage.restored = statement_of(keys, identifier, stage.time, before)
+            with session.transaction():
+                grown = self._write(session, _Decided(stage, [], {}))
+                note_said(session, stage.index, stage.restored)
+            self._sign(session, grown)
+        _log.warning("the store was set back to a copy of log size %d", before.log.size)
+        return True
 
     def _keep_house(self, session: Connection) -> None:
         """The heartbeat: what is said here keeps the session, and with it the office."""

@@ -20,7 +20,7 @@ from secure_msg.store.postgres.carried import Carried, NotMoved, carry, put_of
 from secure_msg.store.postgres.database import Database
 from secure_msg.store.postgres.reader import log_tile
 from secure_msg.store.postgres.replica import Replica
-from secure_msg.store.postgres.schema import FORMAT, SEQUENCER, Connection, prepare
+from secure_msg.store.postgres.schema import FORMAT, hold_office, prepare
 from secure_msg.store.postgres.source import ChainRows, LogRows
 from secure_msg.store.records import HeadRecord, IndexedFile, MarkRecord, NameRecord
 from secure_msg.store.serverkeys import ServerKeys
@@ -42,7 +42,7 @@ def postgres_to_files(url: str, keys: ServerKeys, server: Path, target: Path) ->
     try:
         with database.session("migration") as session:
             prepare(session, keys.identity)
-            _hold_office(session)
+            hold_office(session)
             database.open()
             replica = Replica(keys)
             replica.load(session)
@@ -61,13 +61,6 @@ def postgres_to_files(url: str, keys: ServerKeys, server: Path, target: Path) ->
     finally:
         database.close()
     return size
-
-
-def _hold_office(session: Connection) -> None:
-    """While this is held nothing is committed."""
-    found = session.execute("SELECT pg_try_advisory_lock(%s)", (SEQUENCER,)).fetchone()
-    if found is None or not found[0]:
-        raise NotMoved("a server runs on this database: end all of them first")
 
 
 class _Folder:

@@ -159,14 +159,22 @@ class Replica:
         with self.turn:
             size, checkpoint = signed(connection)
             if size <= self.size:
-                if not self.published.checkpoint and size == self.size and size:
-                    self.adopt_checkpoint(checkpoint)
-                    return True
-                return False
+                return self._adopt_late(size, checkpoint)
             grown = self.grow(self._rows(connection, self.size, size))
             self._check_note(checkpoint, grown.log)
             self.show(grown, checkpoint)
             return True
+
+    def _adopt_late(self, size: int, checkpoint: bytes) -> bool:
+        """The signature of what was loaded without one, if that is what is new."""
+        if self.published.checkpoint:
+            if size < self.size:
+                raise Damaged("the database went back behind what this process has shown")
+            return False
+        if size < self.size or not size:
+            return False
+        self.adopt_checkpoint(checkpoint)
+        return True
 
     def unsigned(self, connection: Connection, size: int) -> Grown:
         """What was committed and not signed, by a sequencer that ended in between."""

@@ -28,7 +28,8 @@ CREATE TABLE IF NOT EXISTS securemsg.store (
     epoch bigint NOT NULL DEFAULT 0,
     log_size bigint NOT NULL DEFAULT 0,
     signed_size bigint NOT NULL DEFAULT 0,
-    checkpoint bytea NOT NULL DEFAULT ''
+    checkpoint bytea NOT NULL DEFAULT '',
+    restored bytea NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS securemsg.commits (
     log_index bigint PRIMARY KEY,
@@ -112,6 +113,13 @@ def prepare(connection: Connection, identity: ServerIdentity) -> None:
             "The database belongs to a server with other keys: copy the folder server/ of that "
             "server into this one's storage folder."
         )
+
+
+def hold_office(session: Connection) -> None:
+    """While this session lives nothing is committed. Raises WrongDatabase."""
+    found = session.execute("SELECT pg_try_advisory_lock(%s)", (SEQUENCER,)).fetchone()
+    if found is None or not found[0]:
+        raise WrongDatabase("A server runs on this database: end all of them first.")
 
 
 def _check_server(connection: Connection) -> None:

@@ -63,6 +63,15 @@ class FullDisk(WatchedDisk):
         return name in GROWING
 
 
+class UntoldDisk(Disk):
+    """Fails when it is asked what is free."""
+
+    number = errno.EIO
+
+    def free(self, path: Path) -> int:
+        raise OSError(self.number, "not told")
+
+
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[FileHouse]:
     house = FileHouse(tmp_path / "storage")
@@ -222,6 +231,15 @@ def test_commits_leave_the_floor_free_and_come_back_by_themselves(house: FileHou
     until(lambda: store.stats().condition == "ok")
     store.commit(Transaction((message(b"again"),)))
     whole(house, store)
+
+
+def test_a_disk_that_does_not_tell_what_is_free_is_written_to(house: FileHouse) -> None:
+    disk = UntoldDisk()
+    store = house.open(disk, floor=1 << 20)
+    store.commit(opened())
+    assert store.stats().condition == "ok"
+    disk.number = errno.EROFS
+    refused(store)
 
 
 def test_what_waits_for_the_flush_counts_for_the_floor(house: FileHouse) -> None:

@@ -5,10 +5,13 @@ The parts are joined without separators: a caller whose parts vary in length enc
 
 import hashlib
 
+_sha256 = hashlib.sha256
+_join = b"".join
+
 
 def sha256(*parts: bytes) -> bytes:
     """32 bytes."""
-    return hashlib.sha256(b"".join(parts)).digest()
+    return _sha256(_join(parts)).digest()
 
 
 def sha512(*parts: bytes) -> bytes:

@@ -13,6 +13,14 @@ MAX_BYTES = 16 << 20
 OPERATION_BYTES = 400
 """What an operation counts beside its body, so that a batch's bytes bound its operations too."""
 
+# Made once: every request passes here.
+TOO_MANY = f"more than {MAX_OPERATIONS} operations"
+TOO_LARGE = f"more than {MAX_BYTES} bytes"
+KIND_SIZE = f"a kind has 1 to {MAX_KIND} characters"
+BODY_SIZE = f"a body has at most {MAX_BODY} bytes"
+LABEL_SIZE = f"a label has at most {MAX_LABEL} bytes"
+BLOB_SIZE = f"a blob has at most {MAX_BLOB} bytes"
+
 
 def checked_request(transaction: Transaction) -> Request:
     """Raises ValueError for what no room should ever ask."""
@@ -22,7 +30,7 @@ def checked_request(transaction: Transaction) -> Request:
         *transaction.registers,
         *transaction.names,
     )
-    _require(len(operations) <= MAX_OPERATIONS, f"more than {MAX_OPERATIONS} operations")
+    _require(len(operations) <= MAX_OPERATIONS, TOO_MANY)
     for append in transaction.appends:
         _check_append(append)
     for put in transaction.puts:
@@ -33,16 +41,16 @@ def checked_request(transaction: Transaction) -> Request:
         _check_name(name)
     size = sum(len(one.body) for one in transaction.appends)
     size += sum(len(one.blob or b"") for one in transaction.puts)
-    _require(size <= MAX_BYTES, f"more than {MAX_BYTES} bytes")
+    _require(size <= MAX_BYTES, TOO_LARGE)
     return Request(transaction, size + OPERATION_BYTES * len(operations))
 
 
 def _check_append(append: Append) -> None:
     _require(len(append.chain) == ID_SIZE, "a chain id has 32 bytes")
     _require(append.kind.isascii() and append.kind.isprintable(), "a kind is printable ASCII")
-    _require(1 <= len(append.kind) <= MAX_KIND, f"a kind has 1 to {MAX_KIND} characters")
-    _require(len(append.body) <= MAX_BODY, f"a body has at most {MAX_BODY} bytes")
-    _require(len(append.label) <= MAX_LABEL, f"a label has at most {MAX_LABEL} bytes")
+    _require(1 <= len(append.kind) <= MAX_KIND, KIND_SIZE)
+    _require(len(append.body) <= MAX_BODY, BODY_SIZE)
+    _require(len(append.label) <= MAX_LABEL, LABEL_SIZE)
     _require(append.seen >= 0, "what was seen is not negative")
     if append.unique is not None:
         fits = len(append.unique) == UNIQUE_SIZE and append.unique != NO_UNIQUE
@@ -52,7 +60,7 @@ def _check_append(append: Append) -> None:
 def _check_put(put: Put) -> None:
     _require(len(put.account) == ID_SIZE and len(put.path) == ID_SIZE, "ids have 32 bytes")
     _require(put.expected_version >= 0, "a version is not negative")
-    _require(len(put.blob or b"") <= MAX_BLOB, f"a blob has at most {MAX_BLOB} bytes")
+    _require(len(put.blob or b"") <= MAX_BLOB, BLOB_SIZE)
 
 
 def _check_register(register: Register) -> None:

@@ -86,6 +86,14 @@ function checkGenerations(view: AccountView, held: readonly WorkingKeys[]): void
   if (held.at(-1)?.generation !== view.keys.length) throw new RolledBack("the account's keys are older than its chain");
 }
 
+/** The vault of an account that this browser remembers, at the epoch that its wraps have. Throws RolledBack. */
+export function keptVault(account: Uint8Array, kept: RememberedAccount, epoch: number, lenient: boolean): Vault {
+  if (epoch < kept.epoch && !lenient) throw new RolledBack('the wraps are older than this browser has seen them');
+  // Keys of epochs that are not there any more would stand in the way of those that take their numbers.
+  const keys = new Map([...kept.vaultKeys].filter(([number]) => number <= epoch));
+  return { account, epoch, keys, names: kept.nameKey };
+}
+
 /** What is remembered of an open account. */
 export function remembered({ account, name, vault, localKey, epoch, kdf }: OpenAccount): RememberedAccount {
   return { account: toHex(account), name, epoch, vaultKeys: vault.keys, nameKey: vault.names, localKey, kdf };

@@ -8,15 +8,14 @@ import { Http, field } from '../net/http.ts';
 import {
   type AccountSecurity, type App, AppError, type AppState, type Connection, type Phase, type Preferences, type Progress, type SessionInfo,
 } from './api.ts';
-import { acting, asAppError } from './apperrors.ts';
+import { acting } from './apperrors.ts';
 import { workerDerive } from './derive.ts';
 import { Device } from './device.ts';
 import { Enrolment, type OpenAccount, type Recovered } from './enrol.ts';
-import { Restoring } from './restoring.ts';
+import { GoingOn } from './goingon.ts';
 import { ServerView, readServer } from './server.ts';
 import { SignedIn } from './signedin.ts';
 import { accountFacts, summariesOf } from './snapshot.ts';
-import { FINE } from './standing.ts';
 import { missingFeatures } from './support.ts';
 import { Talking } from './talking.ts';
 
@@ -25,8 +24,6 @@ const CONNECTING: Connection = { kind: 'connecting' };
 const PASSING: readonly string[] = ['offline', 'server-busy', 'slow-down', 'read-only', 'storage-full'];
 const FIRST_PAUSE_MS = 500;
 const LAST_PAUSE_MS = 8_000;
-/** By how much this browser's clock may go before the server's. */
-const CLOCKS_DIFFER_MS = 24 * 3_600_000;
 const DEFAULTS: Preferences = { language: 'auto', theme: 'auto', sendReadMarks: true };
 
 export interface AppOptions {
@@ -48,9 +45,7 @@ class AppModel implements App {
   #scheduled = false;
   #server: ServerView | null = null;
   #enrolment: Enrolment | null = null;
-  #restoring: Restoring | null = null;
-  /** Done when what the server may have lost is kept. */
-  #frozen: Promise<void> = Promise.resolve();
+  #goingOn: GoingOn | null = null;
   #signedIn: SignedIn | null = null;
   #recovered: Recovered | null = null;
   #work: Progress | null = null;
@@ -65,7 +60,7 @@ class AppModel implements App {
   async #onTab(news: unknown): Promise<void> {
     if (news === 'signed-out') await this.#letGo('signed-out');
     else if (news === 'vault-changed' && this.#signedIn !== null) await this.#openAgain(this.#signedIn);
-    else if (news === 'went-on') await this.#wentOn(() => this.#restored().adopt());
+    else if (news === 'went-on') await this.#going().followed();
     else if (news === 'signed-in' && this.#phase.kind === 'signed-out') await this.#untilReached(() => this.#resume());
   }
 
@@ -124,17 +119,12 @@ class AppModel implements App {
       ready: signedIn?.ready ?? false,
       conversations: signedIn === null ? [] : summariesOf(signedIn, this.#talking.thread),
       open: this.#talking.shown(),
-      wentBack: this.#wentBack(),
+      wentBack: this.#goingOn?.shown ?? null,
       preferences: signedIn?.preferences() ?? DEFAULTS,
       work: this.#work,
       serverName: location.host,
       registration: this.#server?.info.registration ?? 'open',
     };
-  }
-
-  #wentBack(): AppState['wentBack'] {
-    const standing = this.#restoring?.standing ?? FINE;
-    return standing.kind === 'fine' ? null : standing;
   }
 
   #enter(phase: Phase): void {
@@ -149,58 +139,21 @@ class AppModel implements App {
     if (missing.length > 0) return this.#enter({ kind: 'unsupported', missing });
     await this.#untilReached(async () => {
       if (this.#enrolment === null) await this.#prepare();
-      await this.#restored().check();
+      await this.#going().restoring.check();
       await this.#resume();
     });
   }
 
-  #restored(): Restoring {
-    if (this.#restoring === null) throw new AppError('offline');
-    return this.#restoring;
+  #going(): GoingOn {
+    if (this.#goingOn === null) throw new AppError('offline');
+    return this.#goingOn;
   }
-
-  /** A folder that is older than it was is judged, and then read as one that is: nothing of it is written. */
-  async #judged<T>(step: () => Promise<T>): Promise<T> {
-    try {
-      return await step();
-    } catch (error) {
-      const restoring = this.#restored();
-      if (asAppError(error).kind !== 'folder-rolled-back' || !restoring.fine) throw error;
-      await restoring.suspect(true);
-      return step();
-    }
-  }
-
-  readonly #onStanding = (): void => {
-    const { standing } = this.#restored();
-    const signedIn = this.#signedIn;
-    if (signedIn !== null) {
-      const since = standing.kind === 'restored' ? standing.copied - CLOCKS_DIFFER_MS : 0;
-      if (standing.kind === 'fine') void this.#openAgain(signedIn).catch(reportError);
-      else this.#frozen = signedIn.freeze(since);
-    }
-    this.#changed();
-  };
 
   goOn(): Promise<void> {
     return acting(async () => {
-      await this.#wentOn(() => this.#restored().accept());
+      await this.#going().goOn();
       this.#tabs.postMessage('went-on');
     });
-  }
-
-  /** What was held is let go of, and everything is opened again as the server has it now. */
-  async #wentOn(step: () => Promise<void>): Promise<void> {
-    const before = this.#signedIn;
-    this.#working({ step: 'loading', fraction: null });
-    try {
-      await this.#frozen;
-      await before?.drop();
-      await step();
-      if (before !== null) await this.#openAgain(before);
-    } finally {
-      this.#working(null);
-    }
   }
 
   /** Repeats a step while the server is away or busy. */
@@ -221,24 +174,29 @@ class AppModel implements App {
   async #prepare(): Promise<void> {
     this.#server = new ServerView(await readServer(this.#http));
     const device = await Device.open();
-    const restoring = new Restoring(this.#http, this.#server, device, this.#onStanding);
-    await restoring.load();
+    const goingOn = new GoingOn(this.#http, this.#server, device, {
+      signedIn: () => this.#signedIn,
+      openAgain: (before) => this.#openAgain(before),
+      working: this.#working,
+      changed: this.#changed,
+    });
+    await goingOn.restoring.load();
     const session = await this.#http.getJson('/api/session');
     this.#http.csrf = field(session, 'csrf', 'string');
     this.#enrolment = new Enrolment({
       http: this.#http,
       server: this.#server,
       device,
-      memory: restoring,
+      memory: goingOn.restoring,
       derive: workerDerive(this.#options.deriveWorkerUrl),
       random: systemRandom,
       now: () => Date.now(),
     });
-    this.#restoring = restoring;
+    this.#goingOn = goingOn;
   }
 
   #resume(): Promise<void> {
-    return this.#judged(async () => {
+    return this.#going().judged(async () => {
       const open = await this.#enrol().resume();
       if (open === null) this.#enter({ kind: 'signed-out', reason: 'none' });
       else await this.#signInto(open);
@@ -248,7 +206,7 @@ class AppModel implements App {
   /** What this browser remembers says which vault is true, whoever changed it. */
   async #openAgain(before: SignedIn): Promise<void> {
     await before.stop();
-    await this.#untilReached(() => this.#judged(async () => {
+    await this.#untilReached(() => this.#going().judged(async () => {
       if (this.#signedIn !== before) return;
       const open = await this.#enrol().resume();
       if (this.#signedIn !== before) return;
@@ -282,7 +240,7 @@ class AppModel implements App {
 
   async #load(open: OpenAccount): Promise<void> {
     if (this.#server === null) throw new AppError('offline');
-    const parts = { http: this.#http, server: this.#server, device: this.#enrol().device, restoring: this.#restored() };
+    const parts = { http: this.#http, server: this.#server, device: this.#enrol().device, restoring: this.#going().restoring };
     const signedIn = new SignedIn(parts, open, {
       changed: this.#changed,
       ended: () => void this.#end().catch(reportError),
@@ -305,20 +263,10 @@ class AppModel implements App {
   async #end(): Promise<void> {
     const signedIn = this.#signedIn;
     if (signedIn === null) return;
-    // A server that was set back may not know this session any more: what it lost is kept first.
-    await this.#kept();
+    await this.#going().kept();
     if (this.#signedIn !== signedIn) return;
     await this.#letGo('ended');
     await acting(() => this.#enrol().forgetEnded(signedIn.open));
-  }
-
-  async #kept(): Promise<void> {
-    try {
-      await acting(() => this.#restored().check());
-      await this.#frozen;
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-    }
   }
 
   async #letGo(reason: 'ended' | 'signed-out'): Promise<void> {
@@ -332,6 +280,7 @@ class AppModel implements App {
 
   register(name: string, password: string, withRecovery: boolean): Promise<{ readonly recoveryCode: string | null }> {
     return this.#busy(async () => {
+      this.#going().checkFine();
       const { account, recoveryCode } = await this.#enrol().register(name, password, withRecovery, this.#progress);
       await this.#signInto(account);
       return { recoveryCode };
@@ -339,7 +288,7 @@ class AppModel implements App {
   }
 
   signIn(name: string, password: string): Promise<void> {
-    return this.#busy(() => this.#judged(async () => this.#signInto(await this.#enrol().signIn(name, password, this.#progress))));
+    return this.#busy(() => this.#going().judged(async () => this.#signInto(await this.#enrol().signIn(name, password, this.#progress))));
   }
 
   recover(name: string, code: string): Promise<void> {
@@ -353,6 +302,7 @@ class AppModel implements App {
     const recovered = this.#recovered;
     if (recovered === null) throw new AppError('recovery-failed');
     return this.#busy(async () => {
+      this.#going().checkFine();
       const { account, recoveryCode } = await this.#enrol().finishRecovery(recovered, password, this.#progress);
       this.#recovered = null;
       await this.#signInto(account);
@@ -376,7 +326,7 @@ class AppModel implements App {
   /** The vault changes under everything that is loaded: it is saved and let go first, then opened again. */
   async #reopen<C extends { readonly account: OpenAccount }>(step: (open: OpenAccount) => Promise<C>): Promise<C> {
     const before = this.#active();
-    if (!this.#restored().fine) throw new AppError('server-went-back');
+    this.#going().checkFine();
     this.#working({ step: 'deriving', fraction: null });
     try {
       await before.stop();

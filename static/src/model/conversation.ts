@@ -16,6 +16,7 @@ import { troubleOf } from './apperrors.ts';
 import { isConflict } from './files.ts';
 import { History } from './history.ts';
 import { ReadMarks } from './readmarks.ts';
+import { renewSessions } from './renewing.ts';
 import { ServerMisbehaved } from './server.ts';
 import { Lane, type Services } from './services.ts';
 import { ThreadFile } from './threadfile.ts';
@@ -68,7 +69,8 @@ export class ConversationModel {
 
   /** Whether it can send and save: it was loaded, and nothing speaks against it. */
   get usable(): boolean {
-    return this.#started && this.block === null && this.services.restoring.fine;
+    const { fine, renewing } = this.services.restoring;
+    return this.#started && this.block === null && fine && !renewing;
   }
 
   /** Whether something may be there that was not taken up yet. */
@@ -126,33 +128,9 @@ export class ConversationModel {
     const served = await this.history.loadNewest(FIRST_PAGE);
     if (size === 0 || served > size) await this.catchUp();
     if (this.exists && this.history.opener === null && this.services.contacts.find(this.peer) === null) await this.history.loadOpener();
-    if (this.services.restoring.renewing) await this.#renewSessions();
+    if (this.services.restoring.renewing) await renewSessions(this);
     this.#started = true;
     this.services.changed();
-  }
-
-  /**
-   * In the lane, after consent to a restoration: the sessions that came back have read what they could, and go;
-   * own messages that the server lost are offered again.
-   */
-  async #renewSessions(): Promise<void> {
-    for (let tries = 1; this.file.abandon(); tries += 1) {
-      try {
-        const saving = await this.file.saving();
-        await this.services.transactor.transact({ appends: [], puts: saving.puts });
-        await saving.committed();
-        break;
-      } catch (error) {
-        if (!isConflict(error) || tries === MOST_TRIES) throw error;
-        await this.reloadAll();
-        await this.catchUp();
-      }
-    }
-    const { outbox } = this.services;
-    for (const held of await outbox.held(this.hex)) {
-      const kept = this.timeline.has(held.id) || (await this.file.keyOf(held.id, held.sequence)) !== null;
-      await (kept ? outbox.letGo(held) : outbox.offer(held));
-    }
   }
 
   /** An announcement: just the next entries, or a sign that some were missed. */

@@ -2,14 +2,14 @@
 
 import { equalBytes, fromBase64url, toBase64url, toHex } from '../crypto/bytes.ts';
 import type { RandomBytes } from '../crypto/random.ts';
-import { AuthenticationFailed, RolledBack } from '../e2ee/errors.ts';
+import { AuthenticationFailed } from '../e2ee/errors.ts';
 import { type Unlocked, deriveFromRecovery, parseRecoveryCode } from '../e2ee/unlock.ts';
 import { type Unlocking, type Vault, type Wraps, WRAPS_PATH, openVault, readWraps } from '../e2ee/vault.ts';
 import { RequestRefused, Unreachable } from '../net/errors.ts';
 import { type Http, type JsonObject, field } from '../net/http.ts';
 import { Registration, RegistrationResult } from '../net/records.ts';
 import {
-  type OpenAccount, type RememberedAccount, type Stretching, openIdentity, openOwnFiles, remembered,
+  type OpenAccount, type RememberedAccount, type Stretching, keptVault, openIdentity, openOwnFiles, remembered,
 } from './account.ts';
 import { AppError, type Progress, type SessionInfo } from './api.ts';
 import { acting } from './apperrors.ts';
@@ -179,12 +179,7 @@ export class Enrolment<D extends DeviceStore = Device> {
   }
 
   #openKept(account: Uint8Array, kept: RememberedAccount, { epoch, recovery }: Wraps): Promise<OpenAccount> {
-    if (epoch < kept.epoch && this.#parts.memory?.lenient !== true) {
-      throw new RolledBack('the wraps are older than this browser has seen them');
-    }
-    // Keys of epochs that are not there any more would stand in the way of those that take their numbers.
-    const keys = new Map([...kept.vaultKeys].filter(([number]) => number <= epoch));
-    const vault = { account, epoch, keys, names: kept.nameKey };
+    const vault = keptVault(account, kept, epoch, this.#parts.memory?.lenient === true);
     return this.#openSession({ account, name: kept.name }, { vault, kdf: kept.kdf, hasRecovery: recovery !== null });
   }
 

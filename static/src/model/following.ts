@@ -163,8 +163,8 @@ export class Following {
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));
     this.look(this.#open);
-    for (const held of this.#held.values()) this.#send(held);
     if (!this.#stopped && this.all().every(({ behind, block }) => !behind || block !== null)) await this.#events.followed();
+    for (const held of this.#held.values()) this.#send(held);
   }
 
   /** The server went back: what is held stays as it is and is shown, and nothing is followed any more. */

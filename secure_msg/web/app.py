@@ -20,6 +20,7 @@ from secure_msg.web.metrics import EXTENSION as METRICS
 from secure_msg.web.metrics import Metrics
 from secure_msg.web.origins import Origins
 from secure_msg.web.outer import Outer, Wsgi
+from secure_msg.web.pacing import Paced
 from secure_msg.web.realtime import EXTENSION as REALTIME
 from secure_msg.web.realtime import Realtime
 from secure_msg.web.services import EXTENSION, Services
@@ -64,6 +65,7 @@ def create_web(settings: Settings, services: Services, live: Realtime, metrics: 
     live.attach(Answers(services, limits, metrics), services.reading, settings.rate_factor)
     app.extensions[REALTIME] = live
     app.wsgi_app = Gate(app.wsgi_app, services, origins, live)  # type: ignore[method-assign]
+    app.wsgi_app = Paced(app.wsgi_app, settings.rate_factor)  # type: ignore[method-assign]
     app.wsgi_app = Outer(app.wsgi_app, services.random, metrics.requested)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

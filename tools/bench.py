@@ -23,6 +23,7 @@ import bench_page  # noqa: E402  (it imports from the root)
 import bench_realtime  # noqa: E402
 import bench_scale  # noqa: E402
 import bench_storage  # noqa: E402
+import bench_verify  # noqa: E402
 
 RESULT = ROOT / "build" / "bench.json"
 FLOORS = {
@@ -102,7 +103,19 @@ def scale(folder: Path) -> dict[str, Any]:
     return found
 
 
-PARTS = {"storage": storage, "realtime": realtime, "scale": scale, "page": page}
+def verify(folder: Path) -> dict[str, Any]:
+    found = bench_verify.run(folder)
+    bench_verify.show(found)
+    return found
+
+
+PARTS = {
+    "storage": storage,
+    "realtime": realtime,
+    "scale": scale,
+    "verify": verify,
+    "page": page,
+}
 
 
 def main() -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import struct
+
 from secure_msg.codec.errors import MalformedData
-from secure_msg.crypto.hash import sha256
-from secure_msg.crypto.mac import HmacSha256, hmac_sha256
+from secure_msg.crypto.mac import HmacSha256
 from secure_msg.ledger import merkle
 from secure_msg.ledger.log import (
     NO_TOUCHED,
     GenesisLeaf,
     LogLeaf,
     RestoredLeaf,
+    Touched,
     read_mapped,
     server_identity,
+    touched_hash,
 )
 from secure_msg.store.verify.inspection import Inspection
 from secure_msg.store.verify.log import LogLeaves, leaf_place
@@ -20,13 +23,14 @@ from secure_msg.store.verify.maps import MapHistory
 from secure_msg.store.verify.report import Remedy
 
 BUCKET_BITS = 16
-INDEX_SIZE = 2
-RECORD_SIZE = INDEX_SIZE + merkle.HASH_SIZE
 LOST = -1
+
+_TOUCH = struct.Struct(">HIQ32s")
+"""Place of the commit in its bucket, number of the chain, its size, its root."""
 
 
 class Commits:
-    """Takes the touched chains in the order of their ids; 34 bytes a touched chain and commit."""
+    """Takes the touched chains in the order of their ids; 46 bytes a touched chain and commit."""
 
     def __init__(
         self, inspection: Inspection, leaves: LogLeaves, maps: MapHistory | None = None
@@ -36,6 +40,7 @@ class Commits:
         self._maps = maps
         self._blind = HmacSha256(inspection.keys.derive("blind"))
         self._buckets: dict[int, bytearray] = {}
+        self._chains: list[bytes] = []
         self.restored: dict[int, bytes] = {}
         """Log index -> hash of the statement that its restored leaf names."""
         self._times = [self._read(index) for index in range(leaves.size)]
@@ -53,10 +58,11 @@ class Commits:
         """The commit `index` left this chain with `size` entries and `root`."""
         if self._maps is not None:
             self._maps.touch(index, chain, size, root)
-        blind = hmac_sha256(self._blind(index.to_bytes(8, "big")), chain)
-        found = sha256(b"\x00", blind, chain, size.to_bytes(8, "big"), root)
+        if not self._chains or self._chains[-1] != chain:
+            self._chains.append(chain)
         bucket = self._buckets.setdefault(index >> BUCKET_BITS, bytearray())
-        bucket += (index & (1 << BUCKET_BITS) - 1).to_bytes(INDEX_SIZE, "big") + found
+        place = index & (1 << BUCKET_BITS) - 1
+        bucket += _TOUCH.pack(place, len(self._chains) - 1, size, root)
 
     def check(self) -> None:
         """Compare every touched root. Only where all chains are whole does a difference count."""
@@ -81,12 +87,19 @@ class Commits:
 
     def _touched(self, number: int) -> dict[int, list[bytes]]:
         """Index in the bucket -> touched hashes, in the order of the chains' ids."""
-        bucket = self._buckets.pop(number, bytearray())
-        found: dict[int, list[bytes]] = {}
-        for at in range(0, len(bucket), RECORD_SIZE):
-            index = int.from_bytes(bucket[at : at + INDEX_SIZE], "big")
-            found.setdefault(index, []).append(bytes(bucket[at + INDEX_SIZE : at + RECORD_SIZE]))
-        return found
+        places: dict[int, list[tuple[int, int, bytes]]] = {}
+        for place, *touched in _TOUCH.iter_unpack(self._buckets.pop(number, b"")):
+            places.setdefault(place, []).append((touched[0], touched[1], touched[2]))
+        return {
+            place: self._hashes((number << BUCKET_BITS) + place, touched)
+            for place, touched in places.items()
+        }
+
+    def _hashes(self, index: int, touched: list[tuple[int, int, bytes]]) -> list[bytes]:
+        """The leaves of a commit's touched root."""
+        blind = HmacSha256(self._blind(index.to_bytes(8, "big")))
+        chains = ((self._chains[number], size, root) for number, size, root in touched)
+        return [touched_hash(Touched(*one, blind(one[0]))) for one in chains]
 
     def _read(self, index: int) -> int:
         """The time of a leaf; LOST where it is damaged."""

@@ -133,7 +133,8 @@ def large_steps(salt: bytes) -> list[Step]:
     def send(number: int) -> Step:
         body, known = b"message %d " % number + salt, unique(salt, number)
         more = message(body, unique=known, seen=number)
-        puts = (Put(ALICE, OTHER, number, b"state %d" % number),) if number < 262 else ()
+        state = b"state %d " % number + salt
+        puts = (Put(ALICE, OTHER, number, state),) if number < 262 else ()
         return lambda store: store.commit(Transaction((more,), puts))
 
     return [

@@ -58,10 +58,10 @@ def test_a_refusal_waits_for_what_it_follows_from(house: FileHouse) -> None:
     store._sequencer.submit(loser)
     disk.go_on.release()
     disk.reached.acquire()
-    assert earlier.done.done()
-    assert [winner.done.done(), loser.done.done()] == [False, False]
+    answered = [one.done.done() for one in (earlier, winner, loser)]
     disk.hold = False
     disk.go_on.release()
+    assert answered == [True, False, False]
     assert winner.done.result().versions == (1,)
     with pytest.raises(Conflict):
         loser.done.result()

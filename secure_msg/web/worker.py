@@ -33,6 +33,11 @@ SEND_SECONDS = 5.0
 LAST_SECONDS = 2.0
 
 
+# More of a refused body than this is not read in search of the next request.
+UNREAD_BYTES = 64 * 1024
+LINGER_SECONDS = 5.0
+
+
 class UnknownLength(Exception):
     """A body in chunks, which cost far more to read than to send."""
 
@@ -79,6 +84,10 @@ class Worker(GeventWorker):  # type: ignore[misc]
             super().handle_request(listener_name, req, sock, addr)
         finally:
             self._busy.discard(sock)
+        if isinstance(reader, LengthReader) and reader.length > UNREAD_BYTES:
+            _linger(sock)
+            # To gunicorn: the connection ends.
+            raise StopIteration
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
         """SIGTERM."""
@@ -104,6 +113,19 @@ class Worker(GeventWorker):  # type: ignore[misc]
                 client.sendall(response)
         except (OSError, gevent.Timeout):
             return
+
+
+def _linger(client: Any) -> None:
+    """Take what is still on its way, so that the peer comes to read its answer.
+
+    gunicorn would read it to its end in small pieces, and nobody else had a turn meanwhile.
+    """
+    left = BODY_LIMIT
+    with suppress(OSError), gevent.Timeout(LINGER_SECONDS, False):
+        client.shutdown(socket.SHUT_WR)
+        while left > 0 and (data := client.recv(UNREAD_BYTES)):
+            left -= len(data)
+            gevent.sleep(0)
 
 
 def _hang_up(connections: set[Any]) -> None:

@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+PATIENCE_SECONDS = 1800
+"""A test that hangs with a bug in place has not caught it."""
+
 FAILED = 1
 """pytest's exit code when tests ran and failed; any other is no catch."""
 
@@ -191,16 +194,24 @@ def copy_of_head(target: Path) -> None:
         raise subprocess.CalledProcessError(archive.returncode, "git archive")
 
 
-def run_tests(root: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def run_tests(root: Path, tests: Sequence[str]) -> tuple[int | None, str]:
+    """pytest's exit code, None when it did not end, and what it printed."""
     command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", *tests]
-    return subprocess.run(
-        command,
-        cwd=root,
-        check=False,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    with tempfile.TemporaryFile("w+") as said:
+        try:
+            done = subprocess.run(
+                command,
+                cwd=root,
+                check=False,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                timeout=PATIENCE_SECONDS,
+            )
+            code: int | None = done.returncode
+        except subprocess.TimeoutExpired:
+            code = None
+        said.seek(0)
+        return code, said.read()
 
 
 def catch(bug: Planted, root: Path) -> bool:
@@ -209,13 +220,13 @@ def catch(bug: Planted, root: Path) -> bool:
     clean = path.read_text()
     path.write_text(planted_in(bug, root))
     try:
-        done = run_tests(root, [bug.caught_by])
+        code, said = run_tests(root, [bug.caught_by])
     finally:
         path.write_text(clean)
-    caught = done.returncode == FAILED
+    caught = code == FAILED
     print(f"{'caught' if caught else 'MISSED'}: {bug.name} ({bug.caught_by})", flush=True)
     if not caught:
-        print(done.stdout)
+        print(said)
     return caught
 
 
@@ -233,9 +244,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="planted-") as folder:
         root = Path(folder)
         copy_of_head(root)
-        before = run_tests(root, sorted({one.caught_by for one in chosen}))
-        if before.returncode:
-            print(f"The tests fail without any bug planted:\n{before.stdout}")
+        code, said = run_tests(root, sorted({one.caught_by for one in chosen}))
+        if code != 0:
+            print(f"The tests fail without any bug planted:\n{said}")
             return 1
         missed = [bug.name for bug in chosen if not catch(bug, root)]
     print(f"{len(chosen) - len(missed)} of {len(chosen)} caught")

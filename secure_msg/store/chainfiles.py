@@ -126,6 +126,8 @@ class ChainFiles:
         frames = [self._raw_frame(path, slot) for slot in range(GROUP)]
         frame = read_frame(frames[sequence - start], b"")
         if frame.body is None:
+            # By a run that may have been killed before the new file's name was durable.
+            disk.sync_folder(self.folder)
             return
         frames[sequence - start] = erased_frame(frame)
         disk.replace(path, entries_bytes(frames))

@@ -107,6 +107,10 @@ class WriteSet:
         self._disk.remove(path)
         self._folders.add(path.parent)
 
+    def keep_names(self, folder: Path) -> None:
+        """The names in `folder` become durable with the set, as they are."""
+        self._folders.add(folder)
+
     def sync(self) -> None:
         """Make every write of the set durable, folders included."""
         files, folders = sorted(self._files), sorted(self._folders)

@@ -100,7 +100,6 @@ class FileStore:
         self._room = Room(disk, layout.root, outside.floor)
         self._sequencer = Sequencer(self._process)
         self._leaf_at = self._read_at = 0
-        self._unswept: frozenset[bytes] = frozenset()
         self._heads = HeadsFile(layout.heads, keys.derive("heads"), disk)
         found = self._heads.load()
         self._journal = Journal(layout.journal, keys.derive("journal"), disk)
@@ -117,7 +116,7 @@ class FileStore:
             observer=outside.observer,
             room=self._room,
         )
-        flusher = Flusher(
+        self._flusher = Flusher(
             layout=layout,
             disk=disk,
             state=self._state,
@@ -129,7 +128,7 @@ class FileStore:
         parts = FlushParts(
             self._state,
             self._journal,
-            flusher,
+            self._flusher,
             self._sequencer,
             outside.offload,
             outside.observer,
@@ -251,8 +250,6 @@ class FileStore:
 
         And while the disk takes no writes: one that gets through ends that. Raises StorageFull.
         """
-        if self._background.flushes:
-            self._sweep_all()
         # By what the clock said then, not by the leaf's time, at which a clock set back is held.
         self._leaf_at = min(self._leaf_at, now)
         if not self._room.full and now - self._leaf_at < IDLE_LEAF_MS:
@@ -301,7 +298,7 @@ class FileStore:
 
     def _recover(self) -> None:
         """Make whole what a crash left, then mark the start by a timed leaf."""
-        self._unswept = replay(
+        accounts = replay(
             self._state,
             self._journal,
             self._installer,
@@ -309,13 +306,14 @@ class FileStore:
             self._checkpoint,
             keep=self._restorations.keep,
         )
+        for account in accounts:
+            self._flusher.sweep(account, self._superseded(account))
         try:
             self._background.write(self._begin_with_leaf())
         except (StorageFull, OSError) as error:
             self._start_full(error)
         else:
             self._restorations.done()
-            self._sweep_all()
 
     def _start_full(self, error: StorageFull | OSError) -> None:
         """Serve what is there; the flush comes when the disk takes writes. Raises what it must."""
@@ -355,22 +353,15 @@ class FileStore:
         self._process([request])
         request.done.result()
 
-    def _sweep_all(self) -> None:
-        accounts, self._unswept = self._unswept, frozenset()
-        for account in accounts:
-            self._sweep(account)
-
-    def _sweep(self, account: bytes) -> None:
-        """Unlink the superseded blobs that a crash left behind."""
+    def _superseded(self, account: bytes) -> list[Path]:
+        """The blobs in a folder that are no path's latest."""
         try:
             files = self._folders.load(account).files
         except Damaged:
             _log.exception("a private folder is damaged; nothing of it is unlinked")
-            return
-        for file, path, version in self._layout.blobs(account):
-            kept = files.get(path)
-            if kept is None or kept.version != version:
-                self._outside.disk.remove(file)
+            return []
+        latest = {(path, file.version) for path, file in files.items()}
+        return [file for file, *which in self._layout.blobs(account) if tuple(which) not in latest]
 
     def _base(self) -> Base:
         state = self._state

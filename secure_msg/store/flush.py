@@ -80,6 +80,7 @@ class Flusher:
         # Folders that an earlier run made, or a write that failed, may not be durable yet.
         self._doubt = True
         self._superseded: set[Path] = set()
+        self._swept: set[Path] = set()
         self.log_size = found.mark.log_size
 
     def take(self) -> Snapshot:
@@ -146,13 +147,25 @@ class Flusher:
             if blob.blob is not None:
                 found.discard(layout.blob(account, path, blob.version))
 
+    def sweep(self, account: bytes, left: Iterable[Path]) -> None:
+        """Note the blobs that a crash has left in an account's folder.
+
+        What it had unlinked may come back with the power, when no journal names it any more: the
+        folder's names are synced even if nothing is left.
+        """
+        self._superseded.update(left)
+        self._swept.add(self._layout.private(account))
+
     def clean(self) -> None:
         """Step 5: unlink, durably, what was noted as superseded."""
         writes = self._disk.write_set()
         for path in sorted(self._superseded):
             writes.remove(path)
+        for folder in sorted(filter(Path.is_dir, self._swept)):
+            writes.keep_names(folder)
         writes.sync()
         self._superseded.clear()
+        self._swept.clear()
 
     def _part(self, chain_id: bytes) -> ChainPart:
         chain = self._state.chains.get(chain_id)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from secure_msg.ledger.transaction import StorageFailed
-from tests.fault.recording import UNRECORDED, Image, Recording, RecordingDisk, Remains
+from tests.fault.recording import UNRECORDED, Image, Named, Recording, RecordingDisk, Remains
 from tests.store.house import FileHouse
 from tests.store.test_store_crash import SCRIPT, check_images, expected_states, image_of, seen
 from tests.support.effort import amount, fresh_seed
 
+BLOB = re.compile(r"[0-9a-f]{64}\.[0-9]+$")
 PREFIXES_EACH = 6
 """Of the prefixes `make test` takes one in so many."""
 KILLED_RUNS = (3, 40)
@@ -81,6 +83,36 @@ def test_killed_or_without_power_after_every_operation(tmp_path: Path) -> None:
     first = fresh_seed("prefixes") % PREFIXES_EACH
     chosen = list(images)[first :: amount(PREFIXES_EACH, 1)]
     check_images(tmp_path, chosen, house, states)
+
+
+def blobs_of(image: Image) -> list[str]:
+    return sorted(name for name, _ in image if BLOB.search(name))
+
+
+def test_a_blob_whose_unlink_a_kill_left_undurable_does_not_come_back(tmp_path: Path) -> None:
+    """Killed between unlink and sync, started, and then without power: no journal names it now."""
+    plain = FileHouse(tmp_path / "plain", FileHouse(tmp_path / "keys").keys)
+    unlinks = [
+        number
+        for number, (operation, _) in enumerate(record(plain, syncfs=False).operations)
+        if isinstance(operation, Named) and operation.inode is None and BLOB.search(operation.name)
+    ]
+    assert unlinks
+    for unlink in unlinks:
+        house = FileHouse(tmp_path / f"killed-{unlink}", plain.keys)
+        recording = Recording(house.root)
+        with suppress(StorageFailed, OSError):
+            store = house.open(RecordingDisk(recording, unlink + 1, syncfs=False))
+            for step in SCRIPT:
+                step(store)
+        with suppress(OSError):
+            house.close()
+        house.open(RecordingDisk(recording, syncfs=False))
+        remains = Remains()
+        for operation, _ in list(recording.operations):
+            remains.take(operation)
+        assert blobs_of(remains.powerless()) == blobs_of(remains.killed())
+        house.close()
 
 
 def test_what_was_not_synced_is_dropped_torn_and_reordered(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from secure_msg.store.files import FileStore
 from secure_msg.store.serverkeys import ServerKeys, open_or_create
 from secure_msg.store.verify import verify
 
-ACCOUNTS, THREADS, ROUNDS = 100, 500, 40
+ACCOUNTS, THREADS, ROUNDS = 50, 250, 100
 SIZE = 2048
 TOGETHER = 50
 GOAL_ENTRIES, GOAL_BYTES = 20_000, 100_000_000

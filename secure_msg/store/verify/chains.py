@@ -69,19 +69,9 @@ class ChainCheck:
         file = EntriesFile(path, self._inspection.read(path))
         for sequence in range(start, start + count):
             data = rows[sequence * ROW_SIZE : (sequence + 1) * ROW_SIZE]
-            entry, fault = self._read_frame(sequence, file)
-            row = self._read_row(sequence, data)
-            if entry is not None and row is not None and entry.leaf == row.leaf:
-                self._take(entry, row)
+            entry = self._check_entry(sequence, data, file)
+            if entry is not None:
                 yield entry
-            else:
-                self.broken = True
-                if row is None:
-                    self._diagnose_row(sequence, data, entry)
-                if row is not None or entry is None:
-                    self._diagnose_frame(sequence, row, fault, file)
-                known = row or entry
-                self.tree.append(known.leaf if known else bytes(HASH_SIZE))
         if (unmarked := file.unmarked(count)) is not None:
             what = "slots of entries that no mark names"
             self._unmarked(path, what, unmarked, Whole(file.rebuilt(count)))
@@ -90,6 +80,31 @@ class ChainCheck:
         if file.mended:
             self._inspection.mends[path] = [Whole(file.rebuilt(count))]
         self._inspection.advance(count)
+
+    def _check_entry(self, sequence: int, data: bytes, file: EntriesFile) -> Entry | None:
+        """The entry, when row and frame check and are of one leaf; else what is wrong is said."""
+        try:
+            entry = self._files.entry(sequence, file.frame(sequence % GROUP))
+            row = self._files.row(sequence, data)
+        except (Damaged, CodecError):
+            self._diagnose(sequence, data, file)
+            return None
+        if entry.leaf != row.leaf:
+            self._diagnose(sequence, data, file)
+            return None
+        self._take(entry, row)
+        return entry
+
+    def _diagnose(self, sequence: int, data: bytes, file: EntriesFile) -> None:
+        self.broken = True
+        entry, fault = self._read_frame(sequence, file)
+        row = self._read_row(sequence, data)
+        if row is None:
+            self._diagnose_row(sequence, data, entry)
+        if row is not None or entry is None:
+            self._diagnose_frame(sequence, row, fault, file)
+        known = row or entry
+        self.tree.append(known.leaf if known else bytes(HASH_SIZE))
 
     def _read_frame(self, sequence: int, file: EntriesFile) -> tuple[Entry | None, str]:
         """The entry of a frame, or what is wrong with it."""

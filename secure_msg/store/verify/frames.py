@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 from secure_msg.ledger.transaction import Damaged
 from secure_msg.store.chainfiles import GROUP, SLOT_SIZE, TABLE_SIZE, entries_bytes
+
+_TABLE = struct.Struct(f">{2 * GROUP}I")
 
 Span = tuple[int, int]
 """From the first byte to the one after the last."""
@@ -19,14 +22,14 @@ class EntriesFile:
         self.path = path
         self.data = data or b""
         self.missing = data is None
+        self._slots = _TABLE.unpack(self.data[:TABLE_SIZE].ljust(TABLE_SIZE, b"\0"))
         self.mended: dict[int, bytes] = {}
         """Slot -> the frame that belongs there."""
 
     def span(self, slot: int) -> Span:
         """Where the table says that a frame is; (0, 0) when it has no such slot."""
-        at = slot * SLOT_SIZE
-        start = int.from_bytes(self.data[at : at + 4], "big")
-        return start, start + int.from_bytes(self.data[at + 4 : at + 8], "big")
+        start = self._slots[2 * slot]
+        return start, start + self._slots[2 * slot + 1]
 
     def frame(self, slot: int) -> bytes:
         """Raises Damaged."""

@@ -63,7 +63,7 @@ class Batch:
 def write_commit(connection: Connection, batch: Batch, keys: RowKeys) -> None:
     """All rows of a commit, in the transaction that is open."""
     stage, row, blobs = batch.stage, batch.row, batch.blobs
-    with connection.cursor() as cursor:
+    with connection.pipeline(), connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO securemsg.commits (log_index, leaf, changes, mac) VALUES (%s, %s, %s, %s)",
             (row.log_index, row.leaf, row.changes, row.mac),

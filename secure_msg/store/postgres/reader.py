@@ -134,11 +134,9 @@ class Reader:
         if chain is None or not 0 <= sequence < chain.size:
             raise ValueError("there is no such entry")
         with self.watched("a chain"):
-            tree = self._tree(chain)
-            entry = tree.entries(sequence, 1)[0]
-            path = tree.path(sequence)
+            header, path = self._newest(chain, sequence) or self._placed(chain, sequence)
         return Receipt(
-            entry.header,
+            header,
             chain.size,
             path,
             published.map.prove(chain_label(chain_id)),
@@ -200,6 +198,20 @@ class Reader:
             raise ValueError("there is no such entry")
         with self.watched("a chain"):
             return chain, self._tree(chain).entries(sequence, 1)[0].erasable
+
+    def _newest(self, chain: Chain, sequence: int) -> tuple[bytes, tuple[bytes, ...]] | None:
+        """Header and path of the entry that came last, without its neighbours: of most receipts."""
+        before = self._replica.before_newest(chain)
+        if before is None or sequence != before.size:
+            return None
+        [entry] = self._rows(chain).entries(sequence, 1)
+        # Left of the newest leaf stand exactly the subtrees that were complete before it.
+        found = before.append(entry.leaf)
+        return (entry.header, before.hashes[::-1]) if found == chain.frontier else None
+
+    def _placed(self, chain: Chain, sequence: int) -> tuple[bytes, tuple[bytes, ...]]:
+        tree = self._tree(chain)
+        return tree.entries(sequence, 1)[0].header, tree.path(sequence)
 
     def _proved(self, chain_id: bytes) -> tuple[Published, Chain | None]:
         with self._replica.lock:

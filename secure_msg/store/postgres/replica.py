@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,9 @@ from secure_msg.store.postgres.source import LOG
 from secure_msg.store.records import HeadRecord, NameRecord
 from secure_msg.store.serverkeys import ServerKeys
 from secure_msg.store.state import Published
+
+NEWEST = 4096
+"""Of so many chains a receipt of the newest entry costs no look at its neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class Replica:
         self.on_files: Callable[[Changes], None] = lambda _changes: None
         """Called under the lock, with what is shown."""
         self.on_followed: Callable[[Followed], None] = lambda _commit: None
+        self._before: OrderedDict[bytes, Frontier] = OrderedDict()
         self._moved = threading.Condition()
 
     @property
@@ -143,7 +148,7 @@ class Replica:
             for index, changes in grown.changes:
                 told.append(self._followed(index, changes))
                 for head in changes.heads:
-                    self.chains.settle(chain_of(head))
+                    self._settle(chain_of(head))
                 for name in changes.names:
                     self.names.settle(name.skeleton, name.account)
                 self.on_files(changes)
@@ -153,6 +158,21 @@ class Replica:
             self.on_followed(commit)
         with self._moved:
             self._moved.notify_all()
+
+    def before_newest(self, chain: Chain) -> Frontier | None:
+        """The chain's frontier before its newest entry, if it came alone and lately."""
+        with self.lock:
+            found = self._before.get(chain.id)
+        return found if found is not None and found.size == chain.size - 1 else None
+
+    def _settle(self, chain: Chain) -> None:
+        older = self.chains.get(chain.id)
+        if older is not None and older.size == chain.size - 1:
+            self._before.pop(chain.id, None)
+            self._before[chain.id] = older.frontier
+            while len(self._before) > NEWEST:
+                self._before.popitem(last=False)
+        self.chains.settle(chain)
 
     def catch_up(self, connection: Connection) -> bool:
         """Show all that is signed; whether there was anything. Raises Damaged, psycopg.Error."""

@@ -34,13 +34,14 @@ class ChainTree:
     def __init__(self, view: ChainView) -> None:
         self._view = view
         self._groups: dict[tuple[int, int], list[bytes]] = {}
-        self._nodes: dict[tuple[int, int], bytes] = {}
+        # What the head itself says: near the end of a chain that is all that stands to the left.
+        self._nodes = _complete(view.head)
 
     def node(self, level: int, index: int) -> bytes:
         """The root of the complete subtree over the 2^level entries from index * 2^level on."""
-        if level % LEVEL_BITS == 0:
-            return self._group(level // LEVEL_BITS, index // GROUP)[index % GROUP]
         known = self._nodes.get((level, index))
+        if known is None and level % LEVEL_BITS == 0:
+            return self._group(level // LEVEL_BITS, index // GROUP)[index % GROUP]
         if known is None:
             known = merkle.node_hash(
                 self.node(level - 1, 2 * index), self.node(level - 1, 2 * index + 1)
@@ -113,6 +114,16 @@ class ChainTree:
         for index in range(start + stored, start + count):
             found.append(merkle.root_of(self._group(level - 1, index)))
         return found
+
+
+def _complete(head: Frontier) -> dict[tuple[int, int], bytes]:
+    """(level, index) -> root of each subtree of a frontier."""
+    found, start, rest = {}, 0, head.size
+    for known in head.hashes:
+        level = rest.bit_length() - 1
+        found[level, start >> level] = known
+        start, rest = start + (1 << level), rest - (1 << level)
+    return found
 
 
 class Recent:

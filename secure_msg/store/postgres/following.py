@@ -48,6 +48,13 @@ class Following:
         self._thread.join()
 
     def _run(self) -> None:
+        try:
+            self._follow()
+        finally:
+            # Also after a bug: a process that follows nothing says that it is read-only.
+            self.connected = False
+
+    def _follow(self) -> None:
         while not self._ending.is_set():
             try:
                 with self._database.session("follower") as session:

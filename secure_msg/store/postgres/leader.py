@@ -124,7 +124,8 @@ class Leader:
                 _log.warning("the sequencer's session ended: %s", type(error).__name__)
             except StoreError as error:
                 _log.critical("this process cannot be the sequencer: %s", error)
-            self.leads = False
+            finally:
+                self.leads = False
             self._ending.wait(PAUSE_SECONDS)
 
     def _campaign(self, session: Connection) -> None:

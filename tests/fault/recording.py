@@ -1,8 +1,9 @@
 """A disk that records what a store does, and the folders that a loss of power could leave of it.
 
 The model is POSIX read strictly. What a file holds is what its last sync found, and of the writes
-after it any part, in sectors, in any order. A name is there when its folder was synced with it; of
-the changes to a folder's names after its last sync any may be there. A rename is one change.
+after it any part: each sector as it was at any moment since, whatever the others are. A name is
+there when its folder was synced with it; of the changes to a folder's names after its last sync any
+may be there. A rename is one change.
 """
 
 from __future__ import annotations
@@ -245,19 +246,17 @@ class Remains:
     def torn(self, rng: random.Random) -> Image:
         """Of what was not synced any part is there."""
 
-        def some(pending: list[Any]) -> list[Any]:
+        def some(pending: list[Named]) -> list[Named]:
             kind = rng.randrange(4)
             if kind == 0:
                 return pending[: rng.randrange(len(pending) + 1)]
             likely = (0.0, 0.5, 0.9)[kind - 1] if kind < 3 else 1.0
             return [one for one in pending if rng.random() < likely]
 
-        def content(file: _File) -> bytes:
-            return _applied(
-                file.durable, [part for one in some(file.pending) for part in _parts(one, rng)]
-            )
-
-        return self._image(content, lambda folder: _renamed(folder.durable, some(folder.pending)))
+        return self._image(
+            lambda file: _torn_file(file, rng),
+            lambda folder: _renamed(folder.durable, some(folder.pending)),
+        )
 
     def _file(self, inode: int) -> _File:
         return self._files.setdefault(inode, _File())
@@ -311,17 +310,30 @@ def _applied(data: bytes, changes: list[Written | Cut]) -> bytes:
     return bytes(found)
 
 
-def _parts(change: Written | Cut, rng: random.Random) -> list[Written | Cut]:
-    """A write as the disk may have got it: whole, cut short, or with sectors missing."""
-    if isinstance(change, Cut) or rng.random() < 0.5:
-        return [change]
-    sectors, at = [], change.offset
-    end = change.offset + len(change.data)
+def _torn_file(file: _File, rng: random.Random) -> bytes:
+    """Each sector as it was at some moment since the last sync: all moments, a few, or none.
+
+    A sector goes to the disk as it stands in memory, with all that was written to it before. What
+    was cut was cut in its order.
+    """
+    pending = file.pending[: rng.randrange(len(file.pending) + 1)]
+    whole = max((at for at, one in enumerate(pending, 1) if isinstance(one, Cut)), default=0)
+    found = _applied(file.durable, pending[:whole])
+    writes = [one for one in pending[whole:] if isinstance(one, Written)]
+    if rng.random() < 0.5:
+        return _applied(found, list(writes))
+    sectors: dict[int, list[Written | Cut]] = {}
+    for write in writes:
+        for part in _sectors(write):
+            sectors.setdefault(part.offset // SECTOR, []).append(part)
+    kept = [parts[: rng.randrange(len(parts) + 1)] for parts in sectors.values()]
+    return _applied(found, [part for parts in kept for part in parts])
+
+
+def _sectors(write: Written) -> Iterator[Written]:
+    """The write in pieces of one sector each."""
+    at, end = write.offset, write.offset + len(write.data)
     while at < end:
         after = min(end, at - at % SECTOR + SECTOR)
-        data = change.data[at - change.offset : after - change.offset]
-        sectors.append(Written(change.inode, at, data))
+        yield Written(write.inode, at, write.data[at - write.offset : after - write.offset])
         at = after
-    if rng.random() < 0.5:
-        return list(sectors[: rng.randrange(len(sectors) + 1)])
-    return [one for one in sectors if rng.random() < 0.7]

@@ -7,11 +7,14 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from secure_msg.crypto.random import system_random
 from secure_msg.store.serverkeys import ServerKeys, open_or_create
 from secure_msg.store.verify import verify
 from tests.fault.load import LoadClient, run_all, wait_all
 from tests.sim.storeprocess import DieAt, Line, Lost, Nursery, StoreProcess
+from tests.store.house import FileHouse, WatchedDisk
 from tests.support.effort import amount, fresh_seed
 
 KILLS = (100, 2000)
@@ -115,3 +118,20 @@ def test_killed_at_any_moment_under_load(tmp_path: Path) -> None:
             victim.end()
     print(tally.line())
     assert tally.acknowledged > amount(*KILLS)
+
+
+def test_a_first_start_killed_between_the_copies_of_the_heads_verifies(tmp_path: Path) -> None:
+    house = FileHouse(tmp_path / "storage")
+
+    def die(number: int, name: str) -> None:
+        if (house.root / "ledger" / "heads").exists():
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        house.open(WatchedDisk(before=die))
+    assert not (house.root / "ledger" / "heads.copy").exists()
+    report = verify(house.root, house.keys)
+    assert report.clean, [one.sentence() for one in report.damage]
+    house.open()
+    house.close()
+    assert verify(house.root, house.keys).clean

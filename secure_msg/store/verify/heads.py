@@ -55,6 +55,9 @@ class _Copy:
 
     def check(self) -> None:
         data = self._copy.data
+        if not data and self._other.data and _last_mark(self._other)[1] == 0:
+            self._inspection.note(self._path, "the first start ended before it; the next writes it")
+            return
         if not data.startswith(MAGIC):
             self._damage("it does not begin as it should", Remedy.COPY, (0, min(len(data), 8)))
         for span in self._copy.gaps:

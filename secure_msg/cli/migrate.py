@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import click
 
-from secure_msg.bootstrap import system_clock
 from secure_msg.cli.folder import folder_of, keys_of, locked, settings, storage_argument
 from secure_msg.crypto.random import system_random
 from secure_msg.store.durable import Disk
@@ -41,7 +41,7 @@ def files_to_postgres(storage: Path | None) -> None:
     folder, url = folder_of(storage), _database_url()
     from secure_msg.store.postgres.movein import files_to_postgres as move  # noqa: PLC0415
 
-    size = move(folder, url, keys_of(folder), system_clock, system_random)
+    size = move(folder, url, keys_of(folder), _now, system_random)
     click.echo(f"{folder}: all of it is in the database, {size} log leaves. The keys stay here.")
 
 
@@ -59,6 +59,11 @@ def postgres_to_files(target: Path, storage: Path | None) -> None:
 
     size = move(url, keys_of(folder), folder / "server", target)
     click.echo(f"{target}: all of it is here, {size} log leaves.")
+
+
+def _now() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
 
 
 def _database_url() -> str:

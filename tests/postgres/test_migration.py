@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from secure_msg.cli.main import main
 from secure_msg.crypto.random import system_random
 from secure_msg.ledger.checkpoint import verify_checkpoint
 from secure_msg.ledger.merkle import verify_consistency
@@ -156,3 +158,24 @@ def test_a_damaged_folder_is_not_moved(tmp_path: Path, postgres: Postgres) -> No
     finally:
         house.close()
     FileHouse(old.root, old.keys).open().close()
+
+
+def test_the_commands_move_it_too(
+    tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = lived_in(tmp_path / "old")
+    run = CliRunner()
+    refused = run.invoke(main, ["migrate", "files-to-postgres", str(old.root)])
+    assert (refused.exit_code, "names no database" in refused.output) == (2, True)
+    monkeypatch.setenv("SECURE_MSG_DATABASE_URL", postgres.emptied_database())
+    moved = run.invoke(main, ["migrate", "files-to-postgres", str(old.root)])
+    assert moved.exit_code == 0, moved.output
+    assert "The keys stay here" in moved.output
+    announced = run.invoke(main, ["restored", str(old.root)])
+    assert announced.exit_code == 0, announced.output
+    target = tmp_path / "new"
+    back = run.invoke(main, ["migrate", "postgres-to-files", str(target), str(old.root)])
+    assert back.exit_code == 0, back.output
+    assert verify.verify(target, old.keys).clean
+    again = run.invoke(main, ["migrate", "postgres-to-files", str(target), str(old.root)])
+    assert (again.exit_code, "exists" in again.output) == (2, True)

@@ -21,7 +21,7 @@ Connection = psycopg.Connection[Any]
 
 TABLES = """
 CREATE SCHEMA IF NOT EXISTS securemsg;
-CREATE TABLE IF NOT EXISTS securemsg.store (
+CREATE TABLE securemsg.store (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     format text NOT NULL,
     identity bytea NOT NULL,
@@ -31,22 +31,22 @@ CREATE TABLE IF NOT EXISTS securemsg.store (
     checkpoint bytea NOT NULL DEFAULT '',
     restored bytea NOT NULL DEFAULT ''
 );
-CREATE TABLE IF NOT EXISTS securemsg.commits (
+CREATE TABLE securemsg.commits (
     log_index bigint PRIMARY KEY,
     leaf bytea NOT NULL,
     changes bytea NOT NULL,
     mac bytea NOT NULL
 );
-CREATE TABLE IF NOT EXISTS securemsg.heads (
+CREATE TABLE securemsg.heads (
     chain bytea PRIMARY KEY,
     record bytea NOT NULL,
     mac bytea NOT NULL
 );
-CREATE TABLE IF NOT EXISTS securemsg.names (
+CREATE TABLE securemsg.names (
     skeleton bytea PRIMARY KEY,
     account bytea NOT NULL
 );
-CREATE TABLE IF NOT EXISTS securemsg.entries (
+CREATE TABLE securemsg.entries (
     chain bytea NOT NULL,
     sequence bigint NOT NULL,
     leaf bytea NOT NULL,
@@ -56,37 +56,37 @@ CREATE TABLE IF NOT EXISTS securemsg.entries (
     frame bytea NOT NULL,
     PRIMARY KEY (chain, sequence)
 );
-CREATE TABLE IF NOT EXISTS securemsg.levels (
+CREATE TABLE securemsg.levels (
     chain bytea NOT NULL,
     level smallint NOT NULL,
     position bigint NOT NULL,
     hash bytea NOT NULL,
     PRIMARY KEY (chain, level, position)
 );
-CREATE TABLE IF NOT EXISTS securemsg.blobs (
+CREATE TABLE securemsg.blobs (
     account bytea NOT NULL,
     path bytea NOT NULL,
     version bigint NOT NULL,
     blob bytea NOT NULL,
     PRIMARY KEY (account, path)
 );
-CREATE TABLE IF NOT EXISTS securemsg.indices (
+CREATE TABLE securemsg.indices (
     account bytea PRIMARY KEY,
     size bigint NOT NULL,
     data bytea NOT NULL
 );
-CREATE TABLE IF NOT EXISTS securemsg.restorations (
+CREATE TABLE securemsg.restorations (
     log_index bigint PRIMARY KEY,
     statement bytea NOT NULL
 );
-CREATE TABLE IF NOT EXISTS securemsg.requests (
+CREATE TABLE securemsg.requests (
     id bytea PRIMARY KEY,
     size bigint NOT NULL,
     payload bytea,
     result bytea,
     asked timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX IF NOT EXISTS requests_waiting ON securemsg.requests (asked) WHERE result IS NULL;
+CREATE INDEX requests_waiting ON securemsg.requests (asked) WHERE result IS NULL;
 """
 
 
@@ -100,11 +100,13 @@ def prepare(connection: Connection, identity: ServerIdentity) -> None:
     own = to_bytes(identity)
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (PREPARING,))
-        connection.execute(TABLES)
-        connection.execute(
-            "INSERT INTO securemsg.store (format, identity) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-            (FORMAT, own),
-        )
+        made = connection.execute("SELECT to_regclass('securemsg.store')").fetchone()
+        # On tables in use even CREATE … IF NOT EXISTS takes locks, and meets a commit in a deadlock.
+        if made is None or made[0] is None:
+            connection.execute(TABLES)
+            connection.execute(
+                "INSERT INTO securemsg.store (format, identity) VALUES (%s, %s)", (FORMAT, own)
+            )
     found = connection.execute("SELECT format, identity FROM securemsg.store").fetchone()
     if found is None or found[0] != FORMAT:
         raise WrongDatabase(f"The database holds another format than {FORMAT!r}.")

@@ -101,7 +101,7 @@ def prepare(connection: Connection, identity: ServerIdentity) -> None:
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (PREPARING,))
         made = connection.execute("SELECT to_regclass('securemsg.store')").fetchone()
-        # On tables in use even CREATE … IF NOT EXISTS takes locks, and meets a commit in a deadlock.
+        # On tables in use even CREATE IF NOT EXISTS takes locks: a deadlock with a commit.
         if made is None or made[0] is None:
             connection.execute(TABLES)
             connection.execute(

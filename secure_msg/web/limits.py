@@ -11,6 +11,7 @@ from limits import RateLimitItem, parse
 from secure_msg.accounts.chains import OWN_KINDS
 from secure_msg.codec.http import TransactRequest
 from secure_msg.codec.messages import KIND_OPENED, KIND_SESSION_RESET
+from secure_msg.web.counts import SCHEME
 from secure_msg.web.errors import WebProblem
 from secure_msg.web.sessions import who_or_none
 
@@ -47,7 +48,7 @@ class Limits:
             key_func=caller_key,
             app=app,
             default_limits=[self.text(EVERYTHING)],
-            storage_uri="memory://",
+            storage_uri=f"{SCHEME}://",
             strategy="fixed-window",
             headers_enabled=False,
         )

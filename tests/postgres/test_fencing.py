@@ -16,7 +16,7 @@ from secure_msg.ledger.followed import Followed
 from secure_msg.ledger.restored import verify_restoration
 from secure_msg.ledger.transaction import Append, Damaged, Put, Transaction
 from secure_msg.store.postgres.commit import Deposed, advance
-from secure_msg.store.postgres.schema import WrongDatabase
+from secure_msg.store.postgres.schema import SEQUENCER, WrongDatabase
 from secure_msg.store.postgres.setback import announce
 from secure_msg.store.postgres.store import PostgresStore
 from tests.postgres.house import PostgresHouse
@@ -300,3 +300,21 @@ def test_a_process_shows_nothing_of_a_database_that_went_back(house: PostgresHou
         store._replica.catch_up(connection)
     assert store.log_size == size
     run(house.url, "UPDATE securemsg.store SET signed_size = signed_size + 1")
+
+
+def test_a_sequencer_that_falls_silent_within_a_pipeline_loses_its_office(
+    house: PostgresHouse,
+) -> None:
+    house.open()
+    house.close()
+    with psycopg.connect(house.url, autocommit=True) as silent:
+        for name in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
+            silent.execute("SELECT set_config(%s, '1000', false)", (name,))
+        silent.execute("SELECT pg_advisory_lock(%s)", (SEQUENCER,))
+        silent.pgconn.enter_pipeline_mode()
+        silent.pgconn.send_query_params(b"SELECT 1", [])
+        silent.pgconn.send_flush_request()
+        silent.pgconn.flush()
+        store = house.another()
+        until(lambda: store.leads)
+        store.commit(opened())

@@ -54,6 +54,16 @@ VALID_MS = 10 * 60 * 1000
 KEPT_MINUTES = 20
 """How long an answer is kept: longer than its request could come again."""
 
+END_SILENT = """
+SELECT pg_terminate_backend(held.pid)
+FROM pg_locks AS held JOIN pg_stat_activity AS session ON session.pid = held.pid
+WHERE held.locktype = 'advisory' AND held.granted AND session.datname = current_database()
+    AND (held.classid::bigint << 32 | held.objid::bigint) = %s
+    AND clock_timestamp() - session.state_change > make_interval(secs => %s)
+"""
+"""Ends a sequencer that fell silent in the middle of a pipeline, where no timeout of the database
+counts. Ending the wrong one costs an election and no more: the epoch fences."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -140,6 +150,7 @@ class Leader:
                 session.execute("SELECT pg_advisory_lock(%s)", (SEQUENCER,))
             except LockNotAvailable:
                 self.settled.set()
+                session.execute(END_SILENT, (SEQUENCER, 1.5 * self._parts.outside.lease))
                 continue
             self._lead(session)
 

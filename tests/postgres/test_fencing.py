@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import psycopg
@@ -307,7 +308,7 @@ def test_a_sequencer_that_falls_silent_within_a_pipeline_loses_its_office(
 ) -> None:
     house.open()
     house.close()
-    with psycopg.connect(house.url, autocommit=True) as silent:
+    with closing(psycopg.connect(house.url, autocommit=True)) as silent:
         for name in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
             silent.execute("SELECT set_config(%s, '1000', false)", (name,))
         silent.execute("SELECT pg_advisory_lock(%s)", (SEQUENCER,))

@@ -121,7 +121,7 @@ def _linger(client: Any) -> None:
     gunicorn would read it to its end in small pieces, and nobody else had a turn meanwhile.
     """
     left = BODY_LIMIT
-    with suppress(OSError), gevent.Timeout(LINGER_SECONDS, False):
+    with suppress(OSError, gevent.Timeout), gevent.Timeout(LINGER_SECONDS):
         client.shutdown(socket.SHUT_WR)
         while left > 0 and (data := client.recv(UNREAD_BYTES)):
             left -= len(data)

@@ -43,12 +43,16 @@ class _Payload:
 
 @dataclass(slots=True)
 class FoundHeads:
-    """What the copies say at their last mark; `live_bytes` is about the size of a compact one."""
+    """What the copies say at the last mark that counts, which has the ordinal `last`.
+
+    `live_bytes` is about the size of a compact copy.
+    """
 
     heads: dict[bytes, HeadRecord] = field(default_factory=dict)
     names: dict[str, bytes] = field(default_factory=dict)
     mark: MarkRecord = NO_MARK
     live_bytes: int = 0
+    last: int = -1
 
     def live(self) -> Iterator[HeadRecord | NameRecord]:
         yield from self.heads.values()
@@ -200,18 +204,9 @@ class HeadsFile:
 
     def _apply(self, lines: dict[int, tuple[Line, int]], bases: list[int]) -> FoundHeads:
         found = FoundHeads()
-        marks = [one for one, (line, _) in lines.items() if isinstance(line, MarkRecord)]
-        if not marks and lines:
-            raise Damaged("all marks of ledger/heads are damaged in both copies")
-        if not marks:
+        if not lines:
             return found
-        last = max(marks)
-        # A copy that was written again stands beside one that lacks what came right before it, when
-        # a second crash follows on a first.
-        first = max([min(lines), *(one for one in bases if one <= last)])
-        missing = last - first + 1 - sum(1 for one in lines if first <= one <= last)
-        if missing:
-            raise Damaged(f"{missing} records of ledger/heads are damaged in both copies")
+        first, last = _counting(lines, bases)
         for ordinal in range(first, last + 1):
             line, _ = lines[ordinal]
             if isinstance(line, HeadRecord):
@@ -220,10 +215,41 @@ class HeadsFile:
                 found.names[line.skeleton] = line.account
             else:
                 found.mark = line
+        found.last = last
         self._ordinal = max(lines) + 1
         live = len(found.heads) + len(found.names)
         found.live_bytes = lines[last][1] * live // (last - first + 1)
         return found
+
+
+def _counting(lines: dict[int, tuple[Line, int]], bases: list[int]) -> tuple[int, int]:
+    """The ordinals from the first that counts to the last mark that does. Raises Damaged.
+
+    A mark whose own batch is not all there is one that a power loss left of a flush that did not
+    end: its sectors reach the disk in any order. The mark before it counts then, and the journal,
+    which such a flush has not dropped, must begin there (`check_reach`).
+    """
+    marks = sorted(one for one, (line, _) in lines.items() if isinstance(line, MarkRecord))
+    if not marks:
+        raise Damaged("all marks of ledger/heads are damaged in both copies")
+    *earlier, last = marks
+    first = _first(lines, bases, last)
+    if earlier and not all(one in lines for one in range(max(first, earlier[-1]), last)):
+        last = earlier[-1]
+        first = _first(lines, bases, last)
+    missing = last - first + 1 - sum(1 for one in lines if first <= one <= last)
+    if missing:
+        raise Damaged(f"{missing} records of ledger/heads are damaged in both copies")
+    return first, last
+
+
+def _first(lines: dict[int, tuple[Line, int]], bases: list[int], last: int) -> int:
+    """The ordinal from which on the records up to `last` count.
+
+    A copy that was written again stands beside one that lacks what came right before it, when a
+    second crash follows on a first.
+    """
+    return max([min(lines), *(one for one in bases if one <= last)])
 
 
 def _line(payload: bytes) -> Line:

@@ -25,12 +25,15 @@ def check_heads(inspection: Inspection, journal_from: int | None) -> FoundHeads 
     if not any(one.data for one in copies) and journal_from is None:
         return FoundHeads()
     before = len(inspection.report.damage)
-    for number in (0, 1):
-        _Copy(inspection, copies, number, journal_from).check()
+    lost = ""
     try:
         found = file.join(copies)
     except Damaged as damaged:
-        inspection.damage(paths[0], str(damaged), Remedy.NONE)
+        found, lost = FoundHeads(), str(damaged)
+    for number in (0, 1):
+        _Copy(inspection, copies, number, journal_from, found.last).check()
+    if lost:
+        inspection.damage(paths[0], lost, Remedy.NONE)
         return None
     if len(inspection.report.damage) > before:
         image = file.image(found.live(), found.mark)
@@ -47,11 +50,13 @@ class _Copy:
         copies: tuple[HeadsCopy, HeadsCopy],
         number: int,
         journal_from: int | None,
+        counting: int,
     ) -> None:
         self._inspection = inspection
         self._path = inspection.layout.heads[number]
         self._copy, self._other = copies[number], copies[1 - number]
         self._journal_from = journal_from
+        self._counting = counting
 
     def check(self) -> None:
         data = self._copy.data
@@ -70,13 +75,20 @@ class _Copy:
         """A range without a record that checks, before or after the last mark."""
         ends = span[1] == len(self._copy.data)
         mark, size = _last_mark(self._copy)
-        if ends and mark >= _last_mark(self._other)[0]:
+        if self._after_counting(span) or (ends and mark >= _last_mark(self._other)[0]):
             self._inspection.note(self._path, "a flush did not end here; it counts for none", span)
         elif ends and self._torn(span):
             self._behind(size, span)
         else:
             remedy = Remedy.COPY if self._other_has(span) else Remedy.NONE
             self._damage("a record does not check", remedy, span)
+
+    def _after_counting(self, span: tuple[int, int]) -> bool:
+        """Whether it follows on the last mark that counts, in the order of this copy."""
+        lines = self._copy.lines
+        if self._counting not in lines:
+            return False
+        return span[0] >= lines[self._counting][1]
 
     def _behind(self, size: int, span: tuple[int, int]) -> None:
         """The copy ends before the other: between the writing of both, or later by another hand."""

@@ -34,7 +34,7 @@ ALONE = ("general/", "local/")
 
 def judge_flip(world: World, path: str, outcome: Outcome) -> list[str]:
     """Why the outcome of one changed bit is not what it must be; empty: it is."""
-    found = [*_served(outcome), *_alone([path], outcome), *_read(world, [path], outcome)]
+    found = [*_served(outcome), *_alone([path], outcome), *_read([path], outcome)]
     place, named = kind_of(path).place, kind_of(path).named or path
     if outcome.refused is not None and (place is None or place not in outcome.refused):
         found.append(f"refuses to start without naming {place}: {outcome.refused}")
@@ -49,13 +49,16 @@ def judge(world: World, change: Change, outcome: Outcome, *, fork: bool = False)
 
     A row of `leaves` has a MAC that binds its place and not the history before it: in rows of a
     `fork` a message may be unknown that was sent, so that a repeat would be written again; a wrong
-    place is never answered (docs/spec/storage.md, "What a change of the files can do").
+    place is never answered (docs/spec/storage.md, "What a change of the files can do"). Reads notice
+    such rows where they need them and the heads do not have the same.
     """
     told = [path for path, data in change.items() if means_something(world, path, data)]
     if fork:
         unknown = {name for name, value in outcome.wrong.items() if value == NOT_KNOWN}
         outcome.wrong = {name: outcome.wrong[name] for name in outcome.wrong.keys() - unknown}
-    found = [*_served(outcome), *_alone(list(change), outcome), *_read(world, told, outcome)]
+    found = [*_served(outcome), *_alone(list(change), outcome)]
+    read = [path for path in told if not (fork and path.endswith("/leaves"))]
+    found += _read(read, outcome)
     if outcome.refused is not None and not any(place in outcome.refused for place in PLACES):
         found.append(f"refuses to start without naming a place: {outcome.refused}")
     if not _named_near(told, outcome):
@@ -84,7 +87,7 @@ def _alone(paths: list[str], outcome: Outcome) -> Iterator[str]:
         yield f"takes others with it: {strangers}"
 
 
-def _read(world: World, told: list[str], outcome: Outcome) -> Iterator[str]:
+def _read(told: list[str], outcome: Outcome) -> Iterator[str]:
     read = [path for path in told if path != SUPERSEDED and not _in_the_head(path)]
     if read and not outcome.noticed_on_read:
         yield f"nobody notices on read: {read}"
@@ -121,7 +124,7 @@ def means_something(world: World, path: str, data: bytes | None) -> bool:
 def idle_bytes(image: Image, path: str) -> set[int]:
     """Bytes of an entries file that no slot names, and the slots of entries that are not there."""
     folder, _, name = path.rpartition("/")
-    if not name.startswith("entries-") or not path.startswith(("general/", "local/")):
+    if path not in image or not name.startswith("entries-"):
         return set()
     data, entries = image[path], len(image[f"{folder}/leaves"]) // ROW_SIZE
     slots = min(entries - int(name[8:]) * GROUP, GROUP)

@@ -49,8 +49,8 @@ def judge(world: World, change: Change, outcome: Outcome, *, fork: bool = False)
 
     A row of `leaves` has a MAC that binds its place and not the history before it: in rows of a
     `fork` a message may be unknown that was sent, so that a repeat would be written again; a wrong
-    place is never answered (docs/spec/storage.md, "What a change of the files can do"). Reads notice
-    such rows where they need them and the heads do not have the same.
+    place is never answered (docs/spec/storage.md, "What a change of the files can do"). Reads
+    notice such rows where they need them and the heads do not have the same.
     """
     told = [path for path, data in change.items() if means_something(world, path, data)]
     if fork:

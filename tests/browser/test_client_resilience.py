@@ -120,8 +120,9 @@ def test_two_tabs_send_each_message_once(chromium: Browser, tmp_path: Path) -> N
             for who, label in ((alice, "first"), (second, "second")):
                 texts.append(f"{label} tab {number}")
                 who.write(texts[-1])
-        for who in (alice, second, bob):
-            who.sees(*texts)
+        alice.stored(*texts)
+        second.stored(*texts)
+        bob.sees(*texts)
         server.kill()
         alice.write("queued in the first")
         second.write("queued in the second")

@@ -19,7 +19,7 @@ HOSTILE = (
     "\n", "\r\nSet-Cookie: a=b", ".git", "-rf", "*", "?", "file://x", "\u2024\u2024/", "\ufeff",
 )  # fmt: skip
 SERVER_MADE = re.compile(
-    r"format|lock|server/(identity|keys|seal\.key)|journal/[0-9]{8}"
+    r"format|lock|hold|server/(identity|keys|seal\.key)|journal/[0-9]{8}"
     r"|ledger/(checkpoint|heads(\.[0-9a-z]+)?|tile/[0-9x/.p]+|tile/entries/[0-9x/.p]+)"
     r"|general/(accounts|threads)/[0-9a-f]{32}/[a-z0-9-]+"
     r"|local/[0-9a-f]{32}/(index|chain/[a-z0-9-]+|[0-9a-f]{64}\.[0-9]+)"

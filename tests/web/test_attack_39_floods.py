@@ -47,11 +47,11 @@ def test_attack_39_addresses_are_forgotten():
 
 
 @pytest.mark.parametrize("kind", BODIES)
-def test_attack_39_a_flood_at_most_doubles_what_others_wait(tmp_path, kind):
+def test_attack_39_a_flood_leaves_others_their_turn(tmp_path, kind):
     """A ratio of medians, calm and flood in turns, so that the machine's other load is in both.
 
-    Twice is what is promised. The flood's own client runs on the same processors here: as much
-    again is left to it, and an unbounded queue or a costly refusal would be far beyond.
+    Twice is the aim. The flood's own client runs on the same processors here: as much again is
+    left to it, and an unbounded queue or a costly refusal would be far beyond.
     """
     with ServerProcess(tmp_path / "storage", {"RATE_FACTOR": "1"}) as server:
         api = Api(OverNetwork(server.base))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import cbor2
@@ -47,6 +48,23 @@ def encode(value: Value) -> bytes:
 def encode_checked(value: Value) -> bytes:
     """As `encode`, of a value that its maker, or the record that it comes from, checked before."""
     return cbor2.dumps(value)
+
+
+def array_head(count: int) -> bytes:
+    """What the encodings of an array's items follow on."""
+    return _head(4, count)
+
+
+def bytes_head(size: int) -> bytes:
+    """What the bytes of a byte string follow on."""
+    return _head(2, size)
+
+
+@lru_cache(1024)
+def _head(major: int, argument: int) -> bytes:
+    """RFC 8949 section 3: as that of an unsigned integer, but for the major type in three bits."""
+    first, *rest = cbor2.dumps(argument)
+    return bytes((major << 5 | first, *rest))
 
 
 def decode(data: bytes, *, limit: int) -> Value:

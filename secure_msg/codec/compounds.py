@@ -14,8 +14,9 @@ from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin
 from typing import Union as TypingUnion
 
+from secure_msg.codec.cbor import array_head, encode_checked
 from secure_msg.codec.errors import CodecError, MalformedData, Unencodable
-from secure_msg.codec.fields import Convert, Field, Fields
+from secure_msg.codec.fields import Convert, Emit, Encode, Field, Fields, one_by_one
 
 T = TypeVar("T")
 
@@ -39,6 +40,19 @@ class Many(Field):
     def writer(self) -> Convert:
         each = self._each(self.item.writer(), Unencodable)
         return lambda values: each(_exactly(tuple, values))
+
+    def encoder(self) -> Encode:
+        encode, low, high = self.item.array_encoder(), self.min, self.max
+
+        def many(values: Any, emit: Emit) -> None:
+            if type(values) is not tuple:
+                raise Unencodable("not a tuple")
+            if not low <= len(values) <= high:
+                raise Unencodable(f"not {low} to {high} items")
+            emit(array_head(len(values)))
+            encode(values, emit)
+
+        return many
 
     def to_json(self, value: Any) -> Any:
         return self._each(self.item.to_json, Unencodable)(_exactly(tuple, value))
@@ -82,6 +96,26 @@ class Maybe(Field):
     def writer(self) -> Convert:
         return _or_null(self.item.writer())
 
+    def encoder(self) -> Encode:
+        encode, null = self.item.encoder(), encode_checked(None)
+
+        def maybe(value: Any, emit: Emit) -> None:
+            if value is None:
+                emit(null)
+            else:
+                encode(value, emit)
+
+        return maybe
+
+    def array_encoder(self) -> Encode:
+        together, each = self.item.array_encoder(), one_by_one(self.encoder())
+
+        def maybe(values: tuple[Any, ...], emit: Emit) -> None:
+            encode = each if None in values else together
+            encode(values, emit)
+
+        return maybe
+
     def to_json(self, value: Any) -> Any:
         return _or_null(self.item.to_json)(value)
 
@@ -109,6 +143,16 @@ class Nested(Field):
     def writer(self) -> Convert:
         cls, write = self.cls, _of(self.cls).write
         return lambda value: write(_exactly(cls, value))
+
+    def encoder(self) -> Encode:
+        cls, encode = self.cls, _of(self.cls).encode
+
+        def nested(value: Any, emit: Emit) -> None:
+            if type(value) is not cls:
+                raise Unencodable(f"not a {cls.__name__}")
+            encode(value, emit)
+
+        return nested
 
     def to_json(self, value: Any) -> Any:
         return write_object(_exactly(self.cls, value))
@@ -155,6 +199,20 @@ class Union(Field):
     def writer(self) -> Convert:
         return lambda value: [self._tag_of(value), *_of(type(value)).write(value)]
 
+    def encoder(self) -> Encode:
+        members = {
+            cls: _encoder(fields_of(cls), array_head(1 + len(fields_of(cls))) + encode_checked(tag))
+            for tag, cls in self._by_tag.items()
+        }
+
+        def union(value: Any, emit: Emit) -> None:
+            encode = members.get(type(value))
+            if encode is None:
+                raise Unencodable("not a member of the union")
+            encode(value, emit)
+
+        return union
+
     def to_json(self, value: Any) -> Any:
         return {"kind": self._tag_of(value), **write_object(value)}
 
@@ -168,17 +226,20 @@ class Union(Field):
 class Record:
     """What a record's class carries: its fields in order, and what reads and writes their values.
 
-    `read` takes a list and raises MalformedData, `write` gives one and raises Unencodable.
+    `read` takes a list and raises MalformedData, `write` gives one and raises Unencodable, and so
+    does `encode`, which emits the bytes of what `write` gives.
     """
 
     fields: Fields
     read: Callable[[list[Any]], Any]
     write: Callable[[Any], list[Any]]
+    encode: Encode
 
 
 def define(cls: type[Any], fields: Fields) -> None:
     """Make `cls` a record of these fields."""
-    cls.__record__ = Record(fields, _reader(cls, fields), _writer(fields))
+    encoder = _encoder(fields, array_head(len(fields)))
+    cls.__record__ = Record(fields, _reader(cls, fields), _writer(fields), encoder)
 
 
 def _reader(cls: type[Any], fields: Fields) -> Callable[[list[Any]], Any]:
@@ -217,6 +278,22 @@ def _writer(fields: Fields) -> Callable[[Any], list[Any]]:
     return write
 
 
+def _encoder(fields: Fields, head: bytes) -> Encode:
+    encoders = [(name, field.encoder()) for name, field in fields]
+
+    def encode(obj: Any, emit: Emit) -> None:
+        emit(head)
+        name = ""
+        try:
+            for name, one in encoders:
+                one(getattr(obj, name), emit)
+        except CodecError as error:
+            error.within(f".{name}")
+            raise
+
+    return encode
+
+
 def _of(cls: type[Any]) -> Record:
     found: Record | None = getattr(cls, "__record__", None)
     if found is None:
@@ -232,6 +309,13 @@ def fields_of(cls: type[Any]) -> Fields:
 def write_record(obj: Any) -> list[Any]:
     """The fields' values in order. Raises Unencodable."""
     return _of(type(obj)).write(obj)
+
+
+def encode_record(obj: Any) -> bytes:
+    """The encoding of `write_record(obj)`. Raises Unencodable."""
+    pieces: list[bytes] = []
+    _of(type(obj)).encode(obj, pieces.append)
+    return b"".join(pieces)
 
 
 def read_record(cls: type[T], values: list[Any]) -> T:

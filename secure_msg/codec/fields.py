@@ -12,10 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args, get_origin
 
-from secure_msg.codec.cbor import MAX_INT, check_text
+from secure_msg.codec.cbor import MAX_INT, bytes_head, check_text, encode_checked
 from secure_msg.codec.errors import CodecError, MalformedData, Unencodable
 
 Convert: TypeAlias = Callable[[Any], Any]
+
+Emit: TypeAlias = Callable[[bytes], None]
+"""Takes the next piece of an encoding. What is large is a piece of its own, and copied once."""
+
+Encode: TypeAlias = Callable[[Any, Emit], None]
 
 
 class Field:
@@ -40,11 +45,38 @@ class Field:
         """To a CBOR value. The function raises Unencodable."""
         return self.checked(Unencodable)
 
+    def encoder(self) -> Encode:
+        """Emits the encoding of what `writer` gives. The function raises Unencodable."""
+        write = self.writer()
+
+        def encode(value: Any, emit: Emit) -> None:
+            emit(encode_checked(write(value)))
+
+        return encode
+
+    def array_encoder(self) -> Encode:
+        """As `encoder`, of a tuple's values one after the other; errors name the place."""
+        return one_by_one(self.encoder())
+
     def to_json(self, value: Any) -> Any:
         return self.writer()(value)
 
     def from_json(self, value: Any) -> Any:
         return self.reader()(value)
+
+
+def one_by_one(encode: Encode) -> Encode:
+    def each(values: tuple[Any, ...], emit: Emit) -> None:
+        done = 0
+        try:
+            for value in values:
+                encode(value, emit)
+                done += 1
+        except CodecError as error:
+            error.within(f"[{done}]")
+            raise
+
+    return each
 
 
 Fields: TypeAlias = tuple[tuple[str, Field], ...]
@@ -79,6 +111,26 @@ class Fixed(_BytesField):
 
         return fixed
 
+    def encoder(self) -> Encode:
+        check, head = self.writer(), bytes_head(self.size)
+
+        def fixed(value: Any, emit: Emit) -> None:
+            emit(head + check(value))
+
+        return fixed
+
+    def array_encoder(self) -> Encode:
+        size, head, refuse = self.size, bytes_head(self.size), one_by_one(self.encoder())
+
+        def together(values: tuple[Any, ...], emit: Emit) -> None:
+            # Proofs are hashes for the most part: no calls for each of them.
+            for value in values:
+                if type(value) is not bytes or len(value) != size:
+                    refuse(values, emit)
+            emit(head.join((b"", *values)))
+
+        return together
+
 
 @dataclass(frozen=True, slots=True)
 class Bytes(_BytesField):
@@ -96,6 +148,15 @@ class Bytes(_BytesField):
             if not low <= len(value) <= high:
                 raise fault(f"not {low} to {high} bytes")
             return value
+
+        return bounded
+
+    def encoder(self) -> Encode:
+        check = self.writer()
+
+        def bounded(value: Any, emit: Emit) -> None:
+            emit(bytes_head(len(check(value))))
+            emit(value)
 
         return bounded
 

@@ -22,7 +22,9 @@ from secure_msg.codec.compounds import (
     Maybe,
     Nested,
     Union,
+    an_array,
     define,
+    encode_record,
     read_object,
     read_record,
     write_object,
@@ -103,9 +105,7 @@ def to_value(obj: object) -> list[cbor.Value]:
 def from_value(cls: type[T], value: object) -> T:
     """The record of a decoded CBOR array. Raises MalformedData."""
     try:
-        if type(value) is not list:
-            raise MalformedData("not an array")
-        return read_record(cls, value)
+        return read_record(cls, an_array(value))
     except CodecError as error:
         error.within(cls.__name__)
         raise
@@ -113,18 +113,21 @@ def from_value(cls: type[T], value: object) -> T:
 
 def to_bytes(obj: object) -> bytes:
     """The one encoding of a record. Raises Unencodable."""
-    return cbor.encode_checked(to_value(obj))
+    try:
+        return encode_record(obj)
+    except CodecError as error:
+        error.within(type(obj).__name__)
+        raise
 
 
 def from_bytes(cls: type[T], data: bytes, *, limit: int = DEFAULT_LIMIT) -> T:
     """The record whose one encoding is `data`. Raises MalformedData."""
     try:
         value = cbor.well_formed(data, limit=limit)
-        found = from_value(cls, value)
+        found = read_record(cls, an_array(value))
         cbor.require_deterministic(value, data)
     except CodecError as error:
-        if not error.path:
-            error.within(cls.__name__)
+        error.within(cls.__name__)
         raise
     return found
 

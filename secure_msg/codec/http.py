@@ -225,11 +225,14 @@ class TypingSent:
 
 def check_puts(puts: tuple[PutFile, ...]) -> None:
     """The rules between a put's fields, and between puts. Raises MalformedData."""
-    if any(put.delete != (not put.blob) for put in puts):
-        raise MalformedData("PutFile.blob: empty exactly when the file is deleted")
-    if any(put.delete and put.expected == 0 for put in puts):
-        raise MalformedData("PutFile.expected: what is deleted has a version")
-    if len({put.path for put in puts}) != len(puts):
-        raise MalformedData("PutFile.path: twice in one request")
-    if any(put.path in SERVER_PATHS for put in puts):
-        raise MalformedData("PutFile.path: belongs to the server")
+    paths = set()
+    for put in puts:
+        if put.delete != (not put.blob):
+            raise MalformedData("PutFile.blob: empty exactly when the file is deleted")
+        if put.delete and put.expected == 0:
+            raise MalformedData("PutFile.expected: what is deleted has a version")
+        if put.path in SERVER_PATHS:
+            raise MalformedData("PutFile.path: belongs to the server")
+        if put.path in paths:
+            raise MalformedData("PutFile.path: twice in one request")
+        paths.add(put.path)

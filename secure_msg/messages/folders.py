@@ -43,15 +43,18 @@ class Folders:
 
     def check(self, account: bytes, puts: tuple[Put, ...]) -> None:
         """Raises FolderFull when these puts would grow the folder over its quota."""
-        if not any(put.blob for put in puts):
+        changed = {put.path: len(put.blob or b"") for put in puts}
+        if not any(changed.values()):
             return
         folder = self._load(account)
-        sizes = folder.sizes
-        changed = {put.path: len(put.blob or b"") for put in puts}
-        growth = sum(size - sizes.get(path, 0) for path, size in changed.items())
+        growth = files = 0
+        for path, size in changed.items():
+            before = folder.sizes.get(path)
+            growth += size - (before or 0)
+            files += before is None
         if growth > 0 and folder.total + growth > self._quota:
             raise FolderFull("quota")
-        if len(sizes) + sum(path not in sizes for path in changed) > MAX_FILES:
+        if len(folder.sizes) + files > MAX_FILES:
             raise FolderFull("files")
 
     def committed(self, account: bytes, puts: tuple[Put, ...]) -> None:

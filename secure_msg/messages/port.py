@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Accounts(Protocol):
@@ -17,8 +16,7 @@ class Accounts(Protocol):
         """The size at which the owner's statements may follow; raises what it refuses."""
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(NamedTuple):
     """Entries of a thread that were just committed; `first` to `last` are sequences."""
 
     thread: bytes
@@ -27,8 +25,7 @@ class Appended:
     last: int
 
 
-@dataclass(frozen=True, slots=True)
-class FolderChanged:
+class FolderChanged(NamedTuple):
     """A private file's new version; size 0: deleted."""
 
     account: bytes
@@ -37,8 +34,7 @@ class FolderChanged:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class MarkMoved:
+class MarkMoved(NamedTuple):
     """A member's read mark, for the other member."""
 
     thread: bytes

@@ -5,8 +5,7 @@ Pure: what must hold in the store at the same moment is returned as registers an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from secure_msg.codec.errors import CodecError
 from secure_msg.codec.http import WireAppend
@@ -35,21 +34,12 @@ from secure_msg.messages.port import Accounts
 Signed = TypeVar("Signed", Opened, SessionReset)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where the sender writes: a thread, and both members seen from the sender."""
 
     thread: bytes
     sender: bytes
     peer: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A thread's part of a transaction."""
-
-    appends: tuple[Append, ...]
-    registers: tuple[Register, ...]
 
 
 class ThreadRules:
@@ -60,29 +50,28 @@ class ThreadRules:
         self._accounts = accounts
         self._handshake: Register | None = None
         self._session: bytes | None = None
-        self._appends: list[Append] = []
+        self._added = 0
         self._expected: int | None = None
 
-    def add(self, wire: WireAppend) -> None:
+    def add(self, wire: WireAppend) -> Append:
         """Raises MalformedData, Malformed, StaleSession, StatementRefused."""
         check = _CHECKS.get(wire.kind)
         if check is None:
             raise Malformed("kind")
         self._check_expected(wire)
-        self._appends.append(check(self, wire))
+        append = check(self, wire)
+        self._added += 1
+        return append
 
-    def checked(self) -> Checked:
+    def register(self) -> Register | None:
+        """What must hold of the thread's session, once all entries are added."""
         if self._handshake is not None:
-            registers: tuple[Register, ...] = (self._handshake,)
-        elif self._session is not None:
-            registers = (Register(self._place.thread, self._session),)
-        else:
-            registers = ()
-        return Checked(tuple(self._appends), registers)
+            return self._handshake
+        return None if self._session is None else Register(self._place.thread, self._session)
 
     def _check_expected(self, wire: WireAppend) -> None:
         """Sizes named by later entries of a request must follow from the first one's."""
-        at = len(self._appends)
+        at = self._added
         if at == 0:
             self._expected = wire.expected
         elif wire.expected is not None and (
@@ -90,13 +79,22 @@ class ThreadRules:
         ):
             raise Malformed("expected")
 
-    def _append(self, wire: WireAppend, **more: object) -> Append:
-        first = None if self._appends else wire.expected
-        return Append(self._place.thread, wire.kind, wire.body, expected_size=first, **more)  # type: ignore[arg-type]
+    def _append(
+        self,
+        wire: WireAppend,
+        *,
+        erasable: bool = False,
+        unique: bytes | None = None,
+        seen: int = 0,
+        label: bytes = b"",
+    ) -> Append:
+        first = None if self._added else wire.expected
+        thread = self._place.thread
+        return Append(thread, wire.kind, wire.body, erasable, first, unique, seen, label)
 
     def _opened(self, wire: WireAppend) -> Append:
         place = self._place
-        if self._appends or wire.expected != 0:
+        if self._added or wire.expected != 0:
             raise Malformed("opened")
         opened = self._signed(Opened, TYPE_OPENED, wire.body)
         if (opened.thread, opened.opener, opened.peer) != (place.thread, place.sender, place.peer):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from secure_msg.codec.errors import CodecError
 from secure_msg.codec.http import (
@@ -21,7 +21,6 @@ from secure_msg.ledger.transaction import (
     Committed,
     Conflict,
     Put,
-    Register,
     Stale,
     Store,
     Transaction,
@@ -43,8 +42,7 @@ from secure_msg.messages.threads import Threads
 MAX_TRIES = 4
 
 
-@dataclass(frozen=True, slots=True)
-class _Planned:
+class _Planned(NamedTuple):
     """`rebased`: the own chain's size was chosen here, so that a conflict about it is ours."""
 
     transaction: Transaction
@@ -113,24 +111,22 @@ class Transact:
         places: dict[bytes, Place] = {}
         rules: dict[bytes, ThreadRules] = {}
         own: list[WireAppend] = []
+        appends: list[Append | None] = []  # None for the own chain's, which are checked together
         for wire in request.appends:
             if wire.chain == caller:
                 own.append(wire)
+                appends.append(None)
                 continue
             if wire.chain not in rules:
-                places[wire.chain] = self._place(caller, wire)
-                rules[wire.chain] = ThreadRules(places[wire.chain], self._accounts)
-            rules[wire.chain].add(wire)
+                place = places[wire.chain] = self._place(caller, wire)
+                rules[wire.chain] = ThreadRules(place, self._accounts)
+            appends.append(rules[wire.chain].add(wire))
         puts = _puts(caller, request.puts)
         self._folders.check(caller, puts)
-        appends, rebased = self._own(caller, own)
-        parts = [part.checked() for part in rules.values()]
-        registers: tuple[Register, ...] = tuple(r for part in parts for r in part.registers)
-        by_chain = {
-            caller: iter(appends),
-            **{thread: iter(p.appends) for thread, p in zip(rules, parts, strict=True)},
-        }
-        in_order = tuple(next(by_chain[wire.chain]) for wire in request.appends)
+        own_appends, rebased = self._own(caller, own)
+        following = iter(own_appends)
+        in_order = tuple([one or next(following) for one in appends])
+        registers = tuple([found for one in rules.values() if (found := one.register())])
         marks = moved_marks(self._threads, caller, puts)
         return _Planned(Transaction(in_order, puts, registers), places, marks, rebased)
 
@@ -164,19 +160,17 @@ class Transact:
 
     def _note(self, caller: bytes, planned: _Planned, done: Committed) -> list[Announcement]:
         """Follow the commit in memory; what is to be announced of it."""
-        places = planned.places
-        by_thread: dict[bytes, list[int]] = {}
+        appended: dict[bytes, Appended] = {}
         for placed in done.placed:
-            if placed.chain in places:
-                members = self._members(places[placed.chain])
+            place = planned.places.get(placed.chain)
+            if place is not None:
+                members = self._members(place)
                 self._threads.committed(placed, members)
-                by_thread.setdefault(placed.chain, []).append(placed.sequence)
-        appended = [
-            Appended(thread, self._members(places[thread]), min(at), max(at))
-            for thread, at in by_thread.items()
-        ]
+                known = appended.get(placed.chain)
+                first = placed.sequence if known is None else known.first
+                appended[placed.chain] = Appended(placed.chain, members, first, placed.sequence)
         changed = self._follow(caller, planned.transaction.puts, done.versions)
-        return [*appended, *changed, *planned.marks]
+        return [*appended.values(), *changed, *planned.marks]
 
     def _follow(
         self, caller: bytes, puts: tuple[Put, ...], versions: tuple[int, ...]
@@ -193,11 +187,12 @@ class Transact:
     def _result(self, done: Committed) -> TransactResult:
         last = done.placed[-1] if done.placed else None
         receipt = None if last is None else self._store.receipt(last.chain, last.sequence)
-        entries = tuple(PlacedEntry(placed.chain, placed.header) for placed in done.placed)
+        entries = tuple([PlacedEntry(placed.chain, placed.header) for placed in done.placed])
         return TransactResult(entries, done.versions, done.repeat, receipt)
 
 
 def _puts(account: bytes, files: tuple[PutFile, ...]) -> tuple[Put, ...]:
-    return tuple(
+    puts = [
         Put(account, file.path, file.expected, None if file.delete else file.blob) for file in files
-    )
+    ]
+    return tuple(puts)

@@ -120,9 +120,8 @@ def test_two_tabs_send_each_message_once(chromium: Browser, tmp_path: Path) -> N
             for who, label in ((alice, "first"), (second, "second")):
                 texts.append(f"{label} tab {number}")
                 who.write(texts[-1])
-        alice.stored(*texts)
-        second.stored(*texts)
-        bob.sees(*texts)
+        for who in (alice, second, bob):
+            who.sees(*texts)
         server.kill()
         alice.write("queued in the first")
         second.write("queued in the second")
@@ -137,6 +136,32 @@ def test_two_tabs_send_each_message_once(chromium: Browser, tmp_path: Path) -> N
         alice.sees("read in both")
         second.sees("read in both")
         agree(bob, alice, second)
+
+
+def test_what_another_tab_sent_stays_shown_until_its_entry_comes(
+    chromium: Browser, server: ServerProcess
+) -> None:
+    alice, bob = two(chromium, server)
+    second = tab(alice).arrived()
+    wire = Wire(second.page)
+    second.reload().open(bob.name).sees("hello", "welcome")
+    alice.until(lambda: wire.connected, "connected")
+    # From now on the second tab learns from the first alone.
+    wire.drop_entries = 1_000
+    second.page.route("**/api/**", lambda route: route.abort())
+    alice.write("acknowledged to the first").stored("acknowledged to the first")
+    second.stored("acknowledged to the first")
+    alice.until(lambda: wire.dropped > 0, "the announcement, which is dropped")
+    second.page.wait_for_timeout(1_000)
+    assert second.texts() == ["hello", "welcome", "acknowledged to the first"]
+    wire.drop_entries = 0
+    second.page.unroute("**/api/**")
+    bob.sees("acknowledged to the first").write("and here").stored("and here")
+    second.sees("and here")
+    alice.sees("and here")
+    agree(bob, alice, second)
+    alice.leave()
+    bob.leave()
 
 
 def test_tabs_sign_out_and_change_the_password_together(

@@ -338,7 +338,8 @@ export class ConversationModel {
     });
     this.timeline.clear();
     await this.history.forgotten();
-    for (const { id } of this.services.outbox.of(this.hex)) await this.services.outbox.remove(id);
+    const { outbox } = this.services;
+    for (const { id } of [...outbox.of(this.hex), ...outbox.sent(this.hex)]) await outbox.delete(id);
     this.services.changed();
   }
 
@@ -355,7 +356,10 @@ export class ConversationModel {
   /** Runs a step in the lane; what says that the server or the folder lies stops this conversation only. */
   async #guarded(step: () => Promise<void>): Promise<void> {
     try {
-      await this.lane.run(step);
+      await this.lane.run(async () => {
+        await step();
+        await this.history.settleSent();
+      });
     } catch (error) {
       this.noteTrouble(error);
     }

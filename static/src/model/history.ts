@@ -11,6 +11,7 @@ import type { AccountView } from '../ledger/accountchain.ts';
 import type { Frontier } from '../ledger/merkle.ts';
 import { EntriesPage, type WireEntry } from '../net/records.ts';
 import type { MessageProtection } from './api.ts';
+import type { Placed } from './outbox.ts';
 import { ServerMisbehaved, checkedEntry } from './server.ts';
 import type { Services } from './services.ts';
 import type { ThreadFile } from './threadfile.ts';
@@ -42,6 +43,24 @@ export class History {
 
   get hasOlder(): boolean {
     return this.#hasOlder;
+  }
+
+  /** What a tab of this browser sent, and whose entries have not come here yet: it is shown until they have. */
+  get early(): readonly Placed[] {
+    return this.#sent.filter((sent) => this.#timeline.lacks(sent) && !this.#isPast(sent));
+  }
+
+  /** The outbox lets go of what the entries have reached. */
+  async settleSent(): Promise<void> {
+    for (const sent of this.#sent) if (this.#isPast(sent)) await this.#services.outbox.settle(sent);
+  }
+
+  get #sent(): readonly Placed[] {
+    return this.#services.outbox.sent(toHex(this.#file.thread));
+  }
+
+  #isPast({ id, sequence }: Placed): boolean {
+    return sequence === 0 ? this.#timeline.has(id) : sequence < this.#until;
   }
 
   timeOf(entry: WireEntry): number {
@@ -136,8 +155,9 @@ export class History {
 
   async #take(entry: WireEntry): Promise<void> {
     const { header, body } = checkedEntry(entry);
-    this.noteEntry(entry);
     if (header.kind === KIND_MESSAGE && body !== null) await this.#takeMessage(header, body);
+    // Last: an entry that could not be shown for want of the server is taken up again.
+    this.noteEntry(entry);
   }
 
   /** What an entry says by standing there: a session began. */

@@ -23,7 +23,7 @@ export async function renewSessions(model: ConversationModel): Promise<void> {
 }
 
 async function offerLost({ services: { outbox }, hex, timeline, file }: ConversationModel): Promise<void> {
-  for (const held of await outbox.held(hex)) {
+  for (const held of [...(await outbox.held(hex)), ...outbox.sent(hex)]) {
     const kept = timeline.has(held.id) || (await file.keyOf(held.id, held.sequence)) !== null;
     await (kept ? outbox.letGo(held) : outbox.offer(held));
   }

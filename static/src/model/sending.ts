@@ -18,7 +18,7 @@ import type { ConversationModel } from './conversation.ts';
 import { isConflict } from './files.ts';
 import type { Unsent } from './outbox.ts';
 import { ServerMisbehaved } from './server.ts';
-import { contentOf } from './timeline.ts';
+import { shownOf } from './timeline.ts';
 
 const MOST_TRIES = 12;
 const MOST_WAITS = 20;
@@ -177,13 +177,11 @@ export class Sender {
   /** `sequence` 0: its place is not known yet. */
   async #finished(unsent: Unsent, sequence: number, stored: number = unsent.written): Promise<void> {
     const { timeline, services } = this.#conversation;
-    const { key, text, resent } = contentOf(contentOfUnsent(unsent), fromHex(unsent.id));
-    const known = timeline.get(key);
-    if (known === null || known.sequence === 0) {
-      timeline.show({ key, id: unsent.id, sequence, mine: true, text, time: unsent.written, resent, turn: null, count: null });
-    }
+    const shown = shownOf({ ...unsent, sequence });
+    const known = timeline.get(shown.key);
+    if (known === null || known.sequence === 0) timeline.show(shown);
     this.#conversation.lastTime = Math.max(this.#conversation.lastTime ?? 0, stored);
-    await services.outbox.remove(unsent.id);
+    await services.outbox.noteSent(unsent, sequence);
     services.changed();
   }
 

@@ -185,7 +185,7 @@ export class SignedIn implements Services {
     this.following.freeze();
     for (const model of this.following.all()) {
       const mine = model.timeline.mineSince(since, MOST_HELD);
-      if (mine.length === 0) continue;
+      if (mine.length === 0 && model.history.early.length === 0) continue;
       await this.outbox.noteBegun(model.hex, { account: model.peerHex, name: model.peerName });
       for (const { id, key, sequence, text, time, resent } of mine) {
         const repeat = resent ? { resends: key } : {};

@@ -5,13 +5,14 @@ import { currentSession } from '../e2ee/state.ts';
 import { fingerprintOf, keysOf } from '../ledger/accountchain.ts';
 import type { Conversation, ConversationSecurity, ConversationSummary } from './api.ts';
 import type { ConversationModel } from './conversation.ts';
+import type { Unsent } from './outbox.ts';
 import type { SignedIn } from './signedin.ts';
 
 export function summaryOf(model: ConversationModel): ConversationSummary {
   const { services, timeline } = model;
   const state = model.contactState;
   const latest = timeline.latest;
-  const unsent = services.outbox.of(model.hex).at(-1);
+  const unsent = lastWritten(model);
   const newest = unsent !== undefined && unsent.written >= (latest?.time ?? 0) ? { text: unsent.text, mine: true, time: unsent.written } : latest;
   return {
     thread: model.hex,
@@ -27,6 +28,11 @@ export function summaryOf(model: ConversationModel): ConversationSummary {
   };
 }
 
+/** The newest of what stands in the outbox and not among the entries. */
+function lastWritten({ services, hex, history }: ConversationModel): Unsent | undefined {
+  return [...services.outbox.of(hex), ...history.early].sort((a, b) => a.written - b.written).at(-1);
+}
+
 /** Newest first; what was deleted, or opened and never used, is not listed. */
 export function summariesOf(signedIn: SignedIn, open: string | null): readonly ConversationSummary[] {
   return signedIn.following
@@ -37,7 +43,7 @@ export function summariesOf(signedIn: SignedIn, open: string | null): readonly C
 }
 
 function isListed(signedIn: SignedIn, model: ConversationModel): boolean {
-  const waiting = signedIn.outbox.of(model.hex).length > 0 || signedIn.outbox.draft(model.hex) !== '';
+  const waiting = lastWritten(model) !== undefined || signedIn.outbox.draft(model.hex) !== '';
   if (signedIn.contacts.find(model.peer)?.state === 'deleted') return waiting || model.timeline.latest !== null;
   return model.exists || waiting || (model.loading && model.lastTime !== null);
 }
@@ -47,7 +53,7 @@ export function conversationOf(model: ConversationModel, firstUnread: string | n
   const hidden = summary.state === 'blocked';
   return {
     summary,
-    items: hidden ? [] : model.timeline.items(model.services.outbox.of(model.hex), model.marks.peerRead),
+    items: hidden ? [] : model.timeline.items(model.services.outbox.of(model.hex), model.marks.peerRead, model.history.early),
     hasOlder: !hidden && model.history.hasOlder,
     loading: model.loading,
     firstUnread,

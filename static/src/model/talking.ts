@@ -138,7 +138,7 @@ export class Talking implements Pick<App, Acts> {
 
   discard(_thread: Hex, key: string): Promise<void> {
     return acting(async () => {
-      await this.#active().outbox.remove(key);
+      await this.#active().outbox.delete(key);
       this.#changed();
     });
   }

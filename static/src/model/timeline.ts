@@ -4,7 +4,7 @@ import { toHex } from '../crypto/bytes.ts';
 import type { Content } from '../e2ee/envelope.ts';
 import type { ThreadEvent } from '../e2ee/events.ts';
 import type { MessageStatus, TimelineItem } from './api.ts';
-import type { Unsent } from './outbox.ts';
+import type { Placed, Unsent } from './outbox.ts';
 
 /** One opened message. `key` is what it shows under: its id, or that of the message it repeats. */
 export interface Shown {
@@ -27,6 +27,11 @@ const TIE: Readonly<Record<TimelineItem['kind'], number>> = { session: 0, 'rolle
 export function contentOf(content: Content, id: Uint8Array): { key: string; text: string; resent: boolean } {
   if (content.kind === 'resent') return { key: toHex(content.id), text: content.text, resent: true };
   return { key: toHex(id), text: content.text, resent: false };
+}
+
+/** An own message as the outbox has it, once it was sent. */
+export function shownOf({ id, sequence, text, written, resends }: Placed): Shown {
+  return { key: resends ?? id, id, sequence, mine: true, text, time: written, resent: resends !== undefined, turn: null, count: null };
 }
 
 export class Timeline {
@@ -142,10 +147,20 @@ export class Timeline {
     return latest;
   }
 
-  /** Everything in order; what waits to be sent comes last. `peerRead`: how far the other side has read. */
-  items(unsent: readonly Unsent[], peerRead: number): readonly TimelineItem[] {
-    const waiting = unsent.filter(({ id }) => !this.#messages.has(id)).map((one) => unsentItem(one));
-    const placed = this.#placedItems(peerRead);
+  /** Whether a message that was sent is not shown, neither itself nor what it repeats. */
+  lacks({ id, resends }: Placed): boolean {
+    return !this.#ids.has(id) && !this.#messages.has(resends ?? id);
+  }
+
+  /**
+   * Everything in order; what waits to be sent comes last. `peerRead`: how far the other side has read;
+   * `early`: what was sent and is lacking here; in its place, or among what waits while that is not known.
+   */
+  items(unsent: readonly Unsent[], peerRead: number, early: readonly Placed[] = []): readonly TimelineItem[] {
+    const waits = [...early.filter(({ sequence }) => sequence === 0), ...unsent.filter(({ id }) => !this.#messages.has(id))];
+    const waiting = waits.map((one) => unsentItem(one));
+    const known = early.filter(({ sequence }) => sequence > 0);
+    const placed = known.length === 0 ? this.#placedItems(peerRead) : this.#ordered(peerRead, known.map(shownOf));
     return waiting.length === 0 ? placed : [...placed, ...waiting];
   }
 
@@ -154,9 +169,9 @@ export class Timeline {
     return this.#placed.items;
   }
 
-  #ordered(peerRead: number): readonly TimelineItem[] {
+  #ordered(peerRead: number, early: readonly Shown[] = []): readonly TimelineItem[] {
     const placed = [
-      ...[...this.#messages.values()].map((shown) => ({ at: rank(shown), item: messageItem(shown, peerRead) })),
+      ...[...this.#messages.values(), ...early].map((shown) => ({ at: rank(shown), item: messageItem(shown, peerRead) })),
       ...[...this.#notices.values()].map((notice) => ({ at: notice.sequence, item: notice as TimelineItem })),
     ];
     placed.sort((a, b) => a.at - b.at || TIE[a.item.kind] - TIE[b.item.kind] || a.item.time - b.item.time);

@@ -28,6 +28,7 @@ from secure_msg.messages.reading import Reading
 from secure_msg.messages.threads import Threads
 from secure_msg.messages.transact import Transact
 from secure_msg.settings import Settings, read_settings
+from secure_msg.store.committer import Offload
 from secure_msg.store.files import FileStore
 from secure_msg.store.serverkeys import ServerKeys, open_or_create
 from secure_msg.store.stats import Stats
@@ -52,9 +53,6 @@ def settings_from_environment(folder: Path) -> Settings:
 
 def system_clock() -> int:
     return time.time_ns() // 1_000_000
-
-
-Offload = Callable[[Callable[[], Any]], Any]
 
 
 def native_threads(work: Callable[[], Any]) -> Any:
@@ -105,6 +103,9 @@ class Outside:
 class RunningStore(Store, Protocol):
     """A store as a server runs it, in files or in PostgreSQL."""
 
+    @property
+    def condition(self) -> str: ...
+
     def stats(self) -> Stats: ...
 
     def close(self) -> None: ...
@@ -154,8 +155,8 @@ def build_services(
         cookie_key=keys.derive("cookie"),
         now=outside.clock,
         random=outside.random,
-        writable=lambda: store.stats().condition == "ok",
-        condition=lambda: store.stats().condition,
+        writable=lambda: store.condition == "ok",
+        condition=lambda: store.condition,
         directory=directory,
         sessions=sessions,
         registrations=Registrations(

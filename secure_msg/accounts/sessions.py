@@ -98,10 +98,11 @@ class Sessions:
         return None
 
     def alive(self, who: SignedIn, now: int) -> bool:
-        return any(
-            record.id == who.session and self._lives(record, now)
-            for record in self._load(who.account).sessions
-        )
+        # Asked for each thing that a socket asks or is told: a plain loop takes half the time.
+        for record in self._load(who.account).sessions:
+            if record.id == who.session and self._lives(record, now):
+                return True
+        return False
 
     def listed(self, account: bytes, now: int) -> tuple[SessionRecord, ...]:
         return self._living(self._load(account).sessions, now)

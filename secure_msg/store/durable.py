@@ -136,9 +136,12 @@ class Disk:
 
     def free(self, path: Path) -> int:
         """Bytes that we may still write where `path` is. Raises OSError, EROFS among them."""
-        if hasattr(os, "statvfs") and os.statvfs(path).f_flag & os.ST_RDONLY:
+        if not hasattr(os, "statvfs"):
+            return shutil.disk_usage(path).free
+        found = os.statvfs(path)
+        if found.f_flag & os.ST_RDONLY:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-        return shutil.disk_usage(path).free
+        return found.f_bavail * found.f_frsize
 
     def open_append(self, path: Path) -> AppendFile:
         """Open `path` for appending; a new one is durable as an empty file."""

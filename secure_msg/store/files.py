@@ -45,7 +45,7 @@ from secure_msg.store.sequencer import Request, Sequencer
 from secure_msg.store.serverkeys import ServerKeys
 from secure_msg.store.stage import Base, Stage, stage_keys
 from secure_msg.store.state import State
-from secure_msg.store.stats import Stats
+from secure_msg.store.stats import Stats, condition
 from secure_msg.store.tree import ChainTree
 from secure_msg.store.views import Views
 
@@ -279,6 +279,11 @@ class FileStore:
             self._journal.close()
             self._heads.close()
             self._lock.release()
+
+    @property
+    def condition(self) -> str:
+        """As in `Stats`; asked before each request."""
+        return condition(read_only=not self._sequencer.accepting, full=self._room.full)
 
     def stats(self) -> Stats:
         state = self._state

@@ -47,13 +47,18 @@ EMPTY_LOG = LogHead(merkle.EMPTY, b"", ())
 
 
 class _Tail:
-    """What of one tile level is not in a full tile on disk: items from `start` (of 256) on."""
+    """What of one tile level is not in a full tile on disk: items from `start` (of 256) on.
 
-    __slots__ = ("items", "start")
+    `stored` items were on disk after the last write of this run: what is there is not written
+    again, where a backup may be reading it.
+    """
+
+    __slots__ = ("items", "start", "stored")
 
     def __init__(self, start: int, items: list[bytes]) -> None:
         self.start = start
         self.items = items
+        self.stored = -1
 
     def window(self, tile: Tile) -> list[bytes] | None:
         """The items of `tile`, None when they stand in a full tile on disk."""
@@ -107,6 +112,8 @@ class LogFiles:
         with self._lock:
             for level, tail in self._tails.items():
                 count = _level_size(level, size)
+                if count == tail.stored:
+                    continue
                 for first in range(tail.start, count, TILE_WIDTH):
                     tile = Tile(level, first // TILE_WIDTH, min(TILE_WIDTH, count - first))
                     found.append((tile, _contents(level, tail.window(tile) or [])))
@@ -122,7 +129,8 @@ class LogFiles:
         """The tiles of a log of `size` leaves are on disk and marked."""
         with self._lock:
             for level, tail in self._tails.items():
-                tail.drop_full(_level_size(level, size))
+                tail.stored = _level_size(level, size)
+                tail.drop_full(tail.stored)
 
     def superseded(self, before: int, size: int) -> list[Path]:
         """Partial tiles on disk that were replaced when the log grew from `before` to `size`."""

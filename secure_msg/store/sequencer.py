@@ -5,9 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Generic, TypeVar, cast
 
 from secure_msg.ledger.transaction import Busy, Committed, StorageFailed, StoreError, Transaction
 
@@ -17,6 +16,43 @@ BATCH_BYTES = 16 << 20
 REFUSAL = "the store failed; it accepts nothing more until it is started again"
 
 T = TypeVar("T")
+
+
+class Outcome(Generic[T]):
+    """What comes of something: settled once, and waited for by one other thread.
+
+    A Future does more, and making and waiting for one takes as long as staging an entry.
+    """
+
+    __slots__ = ("_error", "_latch", "_value", "settled")
+
+    def __init__(self) -> None:
+        self._latch = threading.Lock()
+        self._latch.acquire()
+        self._value: T | None = None
+        self._error: Exception | None = None
+        self.settled = False
+
+    def set_result(self, value: T) -> None:
+        self._value = value
+        self._settle()
+
+    def set_exception(self, error: Exception) -> None:
+        self._error = error
+        self._settle()
+
+    def result(self, seconds: float = -1) -> T:
+        """Waits, without end or so long; raises what was set instead of a result, TimeoutError."""
+        if not self._latch.acquire(timeout=seconds):
+            raise TimeoutError
+        self._latch.release()
+        if self._error is not None:
+            raise self._error
+        return cast(T, self._value)
+
+    def _settle(self) -> None:
+        self.settled = True
+        self._latch.release()
 
 
 @dataclass(slots=True)
@@ -31,7 +67,7 @@ class Request:
     size: int
     timed: bool = False
     restored: Callable[[int], bytes] | None = None
-    done: Future[Committed] = field(default_factory=Future)
+    done: Outcome[Committed] = field(default_factory=Outcome)
 
 
 @dataclass(slots=True)
@@ -51,7 +87,8 @@ class Sequencer:
 
     def __init__(self, process: Callable[[list[Request]], None]) -> None:
         self._process = process
-        self._queue: queue.Queue[Request | _Between | None] = queue.Queue(QUEUE_LIMIT)
+        # Its bound is kept by `submit`, under the gate.
+        self._queue: queue.SimpleQueue[Request | _Between | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._accepting = True
         self._ended = False
@@ -65,14 +102,13 @@ class Sequencer:
         with self._gate:
             if not self._accepting:
                 raise StorageFailed(REFUSAL)
-            try:
-                self._queue.put_nowait(request)
-            except queue.Full:
-                raise Busy("too many requests wait; send it again shortly") from None
+            if self._queue.qsize() >= QUEUE_LIMIT:
+                raise Busy("too many requests wait; send it again shortly")
+            self._queue.put(request)
 
-    def run_between(self, work: Callable[[], T]) -> Future[T]:
+    def run_between(self, work: Callable[[], T]) -> Outcome[T]:
         """Do `work` in the committer's thread, between two batches."""
-        done: Future[T] = Future()
+        done: Outcome[T] = Outcome()
 
         def settle() -> None:
             try:
@@ -91,9 +127,8 @@ class Sequencer:
 
     def refuse(self) -> None:
         """Accept nothing more, and fail all that wait."""
-        self._accepting = False
-        self._drain()  # also makes room for somebody who holds the gate while the queue is full
         with self._gate:
+            self._accepting = False
             self._drain()
 
     def stop(self) -> None:
@@ -129,7 +164,7 @@ class Sequencer:
             whole = True
         finally:
             if not whole:  # a bug: nobody may wait for ever, and the state is not to be trusted
-                fail([request for request in batch if not request.done.done()])
+                fail([request for request in batch if not request.done.settled])
                 self.refuse()
 
     def _run_between(self, between: _Between) -> None:

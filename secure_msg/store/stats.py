@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """For operators. `read_only` after a failure of the disk, `full` while it takes no writes.
+    """For operators; `read_only` and `full` as in `condition`.
 
     So many reads of `damaged` files were refused.
     """
@@ -24,9 +24,9 @@ class Stats:
     damaged: int
     full: bool
 
-    @property
-    def condition(self) -> str:
-        """ "ok", "full" while the disk takes no writes, "read-only" until the next start."""
-        if self.read_only:
-            return "read-only"
-        return "full" if self.full else "ok"
+
+def condition(*, read_only: bool, full: bool) -> str:
+    """ "ok", "full" while the disk takes no writes, "read-only" until the next start."""
+    if read_only:
+        return "read-only"
+    return "full" if full else "ok"

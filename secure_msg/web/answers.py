@@ -71,7 +71,8 @@ class Answers:
 
     def _require_session(self, who: SignedIn) -> None:
         """Raises WebProblem unless the socket's session lives and may act."""
-        if not self.lives(who):
+        now = self._found.now()
+        if not self._found.sessions.alive(who, now):
             raise WebProblem("not-signed-in")
         if self._found.writable():
-            self._found.sessions.seen(who, self._found.now())
+            self._found.sessions.seen(who, now)

@@ -30,6 +30,7 @@ LOG = logging.getLogger("secure_msg.realtime")
 
 MAX_SOCKETS = 20
 TYPING_SECONDS = 1.0
+FEW = 4
 BEAT_SECONDS = 5.0
 EXTENSION = "secure_msg.realtime"
 
@@ -194,6 +195,10 @@ class Realtime:
                 return one.other in self._of
 
     def _announce(self) -> None:
+        if len(self._due) <= FEW:
+            # The answers are sent first: their senders wait, and pages take a while. Of many, an
+            # answer and the page of the same entry share a write.
+            gevent.sleep(0)
         due, self._due = self._due, []
         for one, origin in merged(due):
             match one:

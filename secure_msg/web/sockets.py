@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from time import monotonic
 from typing import Any
@@ -30,6 +30,8 @@ from secure_msg.web.rates import Frames, Rate
 
 MESSAGE_LIMIT = 4 * 1024 * 1024 + 4_096
 RECEIVE_BYTES = 64 * 1024
+# libev's EV_READ.
+READABLE = 1
 MESSAGES_A_SECOND = 50
 PATIENCE = 5 * MESSAGES_A_SECOND
 # Pings and fragments are no messages, but cost as much to read.
@@ -66,6 +68,9 @@ class Line:
         self._outbox = Outbox(self._tcp, post, self.end)
         self._fragments: bytearray | None = None
         self._heard = self._pulsed = monotonic()
+        hub = gevent.get_hub()
+        self._wait: Callable[[Any], object] = hub.wait
+        self._readable: Any = hub.loop.io(self._tcp.fileno(), READABLE)
         self._listening = False
         self._over = False
         self._outbox.put(response + greeting)
@@ -74,23 +79,31 @@ class Line:
 
     def messages(self) -> Iterator[bytes]:
         """Each whole binary message, until the socket ends; the next is read after the last."""
-        while not self._protocol.eof_sent and (data := self._received()):
-            if not self._paced(data):
-                break
-            self._protocol.receive_data(data)
-            for received in self._protocol.events_received():
-                message = self._whole(received)
-                if message is not None and self._admitted():
-                    yield message
-            self._send_due()
-            self._outbox.wait_until_taken()
-        self._outbox.flush()
-        self.end()
+        try:
+            while not self._protocol.eof_sent and (data := self._received()):
+                if not self._paced(data):
+                    break
+                self._protocol.receive_data(data)
+                for received in self._protocol.events_received():
+                    message = self._whole(received)
+                    if message is not None and self._admitted():
+                        yield message
+                self._send_due()
+                self._outbox.wait_until_taken()
+            self._outbox.flush()
+            self.end()
+        finally:
+            self._readable.close()
 
     def _received(self) -> bytes:
-        """Empty when the peer is gone."""
+        """Empty when the peer is gone.
+
+        It waits even for what is there already: one who sends without a pause would be all that
+        is read. And a read that finds nothing costs as much as one that does.
+        """
         self._listening = True
         try:
+            self._wait(self._readable)
             data: bytes = self._tcp.recv(RECEIVE_BYTES)
         except OSError:
             return b""
@@ -106,8 +119,8 @@ class Line:
             seconds = self._frames.wait()
             if seconds is None:
                 return False
-        # What is there is read without a switch: without this one flood would be all that is read.
-        gevent.sleep(seconds or 0.0)
+        if seconds:
+            gevent.sleep(seconds)
         return True
 
     def _whole(self, frame: Any) -> bytes | None:

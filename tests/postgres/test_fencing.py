@@ -188,7 +188,7 @@ def test_a_lost_database_is_busy_and_comes_back(house: PostgresHouse) -> None:
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE application_name LIKE 'secure-msg%%'",
     )
-    until(lambda: store.stats().condition == "ok" and store.leads)
+    until(lambda: store.condition == "ok" and store.leads)
     assert [one.body for one in store.entries(THREAD, 0, 9)] == [b"members"]
     store.commit(Transaction((message(b"after"),)))
     audit(store, house.identity)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,16 @@ class FileHouse:
         shutil.copytree(self.root, root)
         (root / "server" / "seal.key").chmod(0o600)
         return FileHouse(root, self.keys)
+
+
+@contextmanager
+def unflushed(store: FileStore) -> Iterator[None]:
+    """No flush runs inside: what is committed stays in the journal, and the folder can be copied.
+
+    A copy that is taken while files are written is one of no moment at all.
+    """
+    with store._background._one:
+        yield
 
 
 NO_STEPS = frozenset({"write_set", "free"})

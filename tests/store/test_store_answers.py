@@ -58,7 +58,7 @@ def test_a_refusal_waits_for_what_it_follows_from(house: FileHouse) -> None:
     store._sequencer.submit(loser)
     disk.go_on.release()
     disk.reached.acquire()
-    answered = [one.done.done() for one in (earlier, winner, loser)]
+    answered = [one.done.settled for one in (earlier, winner, loser)]
     disk.hold = False
     disk.go_on.release()
     assert answered == [True, False, False]

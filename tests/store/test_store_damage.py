@@ -22,7 +22,7 @@ from tests.store.contract import (
     message,
     opened,
 )
-from tests.store.house import FileHouse
+from tests.store.house import FileHouse, unflushed
 
 SECOND = ident("second thread")
 
@@ -47,9 +47,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> FileHouse:
         )
     store.flush()
     store.erase(THREAD, 7)
-    store.commit(Transaction((Append(SECOND, "message", b"unflushed"),)))
-    store.commit(Transaction((Append(SECOND, "message", b"unflushed too"),)))
-    killed = house.copy(house.root.with_name("killed"))
+    with unflushed(store):
+        store.commit(Transaction((Append(SECOND, "message", b"unflushed"),)))
+        store.commit(Transaction((Append(SECOND, "message", b"unflushed too"),)))
+        killed = house.copy(house.root.with_name("killed"))
     house.close()
     return killed
 

@@ -15,7 +15,7 @@ from secure_msg.store.hold import Hold
 from secure_msg.store.repair import plan_repair, repair_whole
 from secure_msg.store.verify import Finding, Remedy, Report, verify
 from tests.store.contract import ALICE, BOB, OTHER, PATH, THREAD, account, audit, ident, opened
-from tests.store.house import FileHouse, UnsyncedDisk
+from tests.store.house import FileHouse, UnsyncedDisk, unflushed
 
 MESSAGES = 270
 THREAD_FOLDER = f"general/threads/{THREAD[:16].hex()}"
@@ -39,9 +39,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> FileHouse:
         store.commit(Transaction((append,), puts))
     store.flush()
     store.erase(THREAD, 7)
-    store.commit(Transaction((Append(THREAD, "message", b"unflushed"),)))
-    store.commit(Transaction(puts=(Put(ALICE, PATH, 1, b"unflushed"),)))
-    killed = house.copy(house.root.with_name("killed"))
+    with unflushed(store):
+        store.commit(Transaction((Append(THREAD, "message", b"unflushed"),)))
+        store.commit(Transaction(puts=(Put(ALICE, PATH, 1, b"unflushed"),)))
+        killed = house.copy(house.root.with_name("killed"))
     house.close()
     return killed
 

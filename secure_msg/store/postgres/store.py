@@ -36,7 +36,7 @@ from secure_msg.store.postgres.replica import Replica
 from secure_msg.store.postgres.schema import WrongDatabase, prepare
 from secure_msg.store.serverkeys import ServerKeys
 from secure_msg.store.stage import Base
-from secure_msg.store.stats import Stats
+from secure_msg.store.stats import Stats, condition
 
 START_SECONDS = 60.0
 
@@ -202,8 +202,12 @@ class PostgresStore:
         """Whether this process is the sequencer."""
         return self._leader.leads
 
+    @property
+    def condition(self) -> str:
+        """Read-only while the database cannot be followed."""
+        return condition(read_only=not self._following.connected, full=False)
+
     def stats(self) -> Stats:
-        """`read_only` while the database cannot be followed."""
         replica, leader = self._replica, self._leader
         return Stats(
             read_only=not self._following.connected,

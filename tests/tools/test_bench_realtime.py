@@ -30,7 +30,7 @@ def test_a_small_run_measures_everything(tmp_path: Path) -> None:
     # Everybody in the room hears everything.
     for name in ("room", "fan out"):
         assert found[name]["told_a_second"] == pytest.approx(4 * found[name]["a_second"], rel=0.5)
-    assert len(found["goals"]) == 6
+    assert len(found["goals"]) == 9
     bench.show(found)
 
 

@@ -125,10 +125,11 @@ class SparseMap:
         siblings: list[bytes | None] = []
         tree, depth = self._top, 0
         while isinstance(tree, tuple):
-            here, there = (_RIGHT, _LEFT) if _bit(label, depth) else (_LEFT, _RIGHT)
-            beside = tree[there]
+            _, tree, beside = tree
+            if label[depth >> 3] >> (7 - (depth & 7)) & 1:
+                tree, beside = beside, tree
             siblings.append(None if beside is None else _hash_of(beside))
-            tree, depth = tree[here], depth + 1
+            depth += 1
         other = None
         if isinstance(tree, bytes) and tree[_LABEL] != label:
             other = MapLeaf(tree[_LABEL], tree[_VALUE])

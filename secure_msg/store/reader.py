@@ -62,6 +62,8 @@ class Reader:
         now = self._views.at(chain_id)
         if now is None:
             return None
+        if seen >= now.first:
+            return _find_recent(now, unique, seen)
         with self.watched("the rows of a chain"):
             # The rows have a MAC each; an entry of the files is joined to the head as well.
             view = self._views.view(now)
@@ -91,7 +93,7 @@ class Reader:
         else:
             with self.watched("a chain"):
                 found = ChainTree(self._views.view(now)).entries(start, count)
-        return tuple(StoredEntry(one.header, one.salt, one.body) for one in found)
+        return tuple([StoredEntry(one.header, one.salt, one.body) for one in found])
 
     def frontier(self, chain_id: bytes, size: int) -> Frontier:
         now = self._views.at(chain_id)
@@ -226,6 +228,14 @@ class Reader:
             if self._on_damage is not None:
                 self._on_damage(f"{what}: {damage}")
             raise
+
+
+def _find_recent(now: Now, unique: bytes, seen: int) -> tuple[Placed, int] | None:
+    """As `find`, where all that is searched is in memory."""
+    for one in now.pending.entries[seen - now.first : now.waiting]:
+        if one.unique == unique:
+            return Placed(now.chain.id, one.sequence, one.time, one.header), one.log_index
+    return None
 
 
 def _read(layout: Layout, account: bytes, file: IndexedFile) -> bytes | None:

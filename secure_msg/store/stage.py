@@ -15,6 +15,7 @@ from secure_msg.codec.cbor import encode_checked
 from secure_msg.crypto.hash import sha256
 from secure_msg.crypto.mac import HmacSha256
 from secure_msg.ledger import log
+from secure_msg.ledger.chain import SALT_SIZE
 from secure_msg.ledger.map import (
     Leaf,
     SparseMap,
@@ -49,6 +50,9 @@ from secure_msg.store.state import PUT, Chain, private_chain
 __all__ = ["NO_CONTENT", "Base", "Found", "Stage", "StageKeys", "Staged", "stage_keys"]
 
 NO_CONTENT = bytes(32)
+SALTS = 8
+"""How many are drawn at once; those that a batch has no use for go with it."""
+
 ENTRY_OVERHEAD = 400
 """About what an entry, or a blob, takes in memory beside its bytes."""
 
@@ -89,6 +93,7 @@ class Stage(Overlay):
         """About the bytes that the batch takes until it is in the files."""
         self.restored: bytes | None = None
         """A statement that takes the place of the touched chains in the leaf."""
+        self._salts: list[bytes] = []
         # The fields of the records of a Batch: what was asked, in the order of each kind.
         self._appends: list[AppendFields] = []
         self._puts: list[PutFields] = []
@@ -170,14 +175,19 @@ class Stage(Overlay):
     # Effects.
 
     def _take_append(self, append: Append) -> Placed:
-        salt = self._random(32) if append.erasable else b""
-        sequence = self.size(append.chain)
-        label = append.label if sequence == 0 else b""
-        unique = append.unique or b""
-        entry = self._append(
-            (append.chain, sequence, append.kind, append.body, salt, unique, label)
-        )
-        return Placed(append.chain, sequence, entry.time, entry.header)
+        chain, kind, body, erasable, _, unique, _, label = append
+        salt = self._salt() if erasable else b""
+        sequence = self.size(chain)
+        fields = (chain, sequence, kind, body, salt, unique or b"", b"" if sequence else label)
+        entry = self._append(fields)
+        return Placed(chain, sequence, entry.time, entry.header)
+
+    def _salt(self) -> bytes:
+        """Drawn for several entries at once: in a system call others may take the turn."""
+        if not self._salts:
+            drawn = self._random(SALT_SIZE * SALTS)
+            self._salts = [drawn[at : at + SALT_SIZE] for at in range(0, len(drawn), SALT_SIZE)]
+        return self._salts.pop()
 
     def _take_put(self, put: Put) -> int:
         version = put.expected_version + 1
@@ -239,7 +249,7 @@ class Stage(Overlay):
         """A chain that is there, to be changed; None when there is none."""
         staged = self.chains.get(chain_id)
         if staged is None:
-            chain = self.chain(chain_id)
+            chain = self._below(chain_id)
             if chain is not None:
                 staged = self._begin(chain)
         return staged

@@ -22,6 +22,7 @@ import { type RawFile, ServedFolder } from './rawfolder.ts';
 import { newAccount, newRecovery } from './registration.ts';
 import type { Restoring } from './restoring.ts';
 import { ServerMisbehaved, type ServerView } from './server.ts';
+import { type Begun, Sessions } from './sessions.ts';
 import { type Derivation, bytesField, readDerivation, unlockingKeys } from './unlocking.ts';
 
 export type { OpenAccount } from './account.ts';
@@ -63,12 +64,6 @@ export interface AccountMaybeCode {
   readonly recoveryCode: string | null;
 }
 
-/** Whose session has begun. */
-interface Begun {
-  readonly account: Uint8Array;
-  readonly name: string;
-}
-
 /** What the vault was opened with. */
 interface Opened {
   readonly vault: Vault;
@@ -83,12 +78,14 @@ export class Enrolment<D extends DeviceStore = Device> {
   readonly device: D;
   readonly #parts: EnrolmentParts<D>;
   readonly #folder: ServedFolder;
+  readonly #sessions: Sessions;
   readonly #credentials: Credentials;
 
   constructor(parts: EnrolmentParts<D>) {
     this.device = parts.device;
     this.#parts = parts;
     this.#folder = new ServedFolder(parts.http, parts.memory ?? parts.device);
+    this.#sessions = new Sessions(parts.http);
     this.#credentials = new Credentials(parts.http, parts.server, this.#folder, parts.random);
   }
 
@@ -97,7 +94,7 @@ export class Enrolment<D extends DeviceStore = Device> {
       const { http, server, random, now } = this.#parts;
       const typed = name.normalize('NFC').trim();
       checkNewPassword(password, typed);
-      await this.#session();
+      await this.#sessions.current();
       const begun = await http.sendJson('POST', '/api/registration/begin', { name: typed });
       const account = bytesField(begun, 'account', 32);
       const derivation = readDerivation(begun);
@@ -122,7 +119,7 @@ export class Enrolment<D extends DeviceStore = Device> {
   signIn(name: string, password: string, onProgress: OnProgress): Promise<OpenAccount> {
     return acting(async () => {
       if (!isPossiblePassword(password)) throw new AppError('sign-in-failed');
-      await this.#session();
+      await this.#sessions.current();
       const typed = name.normalize('NFC').trim();
       const derivation = await this.#derivation(typed);
       onProgress({ step: 'deriving', fraction: null });
@@ -143,7 +140,7 @@ export class Enrolment<D extends DeviceStore = Device> {
     return acting(async () => {
       const parsed = parseRecoveryCode(code);
       if (parsed === null) throw new AppError('recovery-failed');
-      await this.#session();
+      await this.#sessions.current();
       const typed = name.normalize('NFC').trim();
       onProgress({ step: 'signing-in', fraction: null });
       const account = bytesField(await this.#parts.http.sendJson('POST', '/api/recovery/begin', { name: typed }), 'account', 32);
@@ -164,7 +161,7 @@ export class Enrolment<D extends DeviceStore = Device> {
   resume(): Promise<OpenAccount | null> {
     return acting(async () => {
       const kept = await this.#kept();
-      const session = await this.#session();
+      const session = await this.#sessions.current();
       if (kept === null || kept.vaultKeys.size === 0) return null;
       const usable = field(session, 'signed_in', 'boolean') && !field(session, 'recovering', 'boolean');
       const account = usable ? bytesField(session, 'account', 32) : null;
@@ -240,14 +237,8 @@ export class Enrolment<D extends DeviceStore = Device> {
   /** This browser forgets first: its keys are gone even if the server cannot be told ('offline'). */
   signOut(): Promise<void> {
     return acting(async () => {
-      const { device, http } = this.#parts;
-      await device.forget();
-      try {
-        await http.sendJson('POST', '/api/sign-out', null);
-      } catch (error) {
-        if (!(error instanceof RequestRefused) || error.kind !== 'not-signed-in') throw error;
-      }
-      await this.#session();
+      await this.device.forget();
+      await this.#sessions.signOut();
     });
   }
 
@@ -255,7 +246,7 @@ export class Enrolment<D extends DeviceStore = Device> {
   forgetEnded({ account }: OpenAccount): Promise<void> {
     return acting(async () => {
       if ((await this.#kept())?.account !== toHex(account)) return;
-      if (!(await this.#lives())) await this.forget();
+      if (!(await this.#sessions.lives())) await this.forget();
     });
   }
 
@@ -270,41 +261,12 @@ export class Enrolment<D extends DeviceStore = Device> {
   }
 
   sessions(): Promise<readonly SessionInfo[]> {
-    return acting(async () => {
-      const { sessions } = await this.#parts.http.getJson('/api/sessions');
-      if (!Array.isArray(sessions)) throw new ServerMisbehaved('no list of sessions');
-      return (sessions as JsonObject[]).map((one) => ({
-        id: field(one, 'id', 'string'),
-        created: field(one, 'created', 'number'),
-        lastSeen: field(one, 'last_seen', 'number'),
-        browser: field(one, 'browser', 'string'),
-        current: field(one, 'current', 'boolean'),
-      }));
-    });
+    return acting(() => this.#sessions.list());
   }
 
   /** 'all' ends all others. */
   endSession(id: string): Promise<void> {
-    return acting(async () => {
-      await this.#parts.http.sendJson('DELETE', `/api/sessions/${encodeURIComponent(id)}`, null);
-    });
-  }
-
-  /** Who is signed in here, and with it the token that every changing request carries. */
-  async #session(): Promise<JsonObject> {
-    const session = await this.#parts.http.getJson('/api/session');
-    this.#parts.http.csrf = field(session, 'csrf', 'string');
-    return session;
-  }
-
-  /** Whether somebody is signed in here; out of reach, nobody is. */
-  async #lives(): Promise<boolean> {
-    try {
-      return field(await this.#session(), 'signed_in', 'boolean');
-    } catch (error) {
-      if (error instanceof Unreachable) return false;
-      throw error;
-    }
+    return acting(() => this.#sessions.end(id));
   }
 
   async #derivation(name: string): Promise<Derivation> {
@@ -336,13 +298,11 @@ export class Enrolment<D extends DeviceStore = Device> {
 
   /** Signs in by a key. What another account left in this browser goes before anything of this one is read. */
   async #begin(path: string, body: JsonObject): Promise<Begun> {
-    const { http, device } = this.#parts;
-    const answer = await http.sendJson('POST', path, body);
-    http.csrf = field(answer, 'csrf', 'string');
-    const account = bytesField(answer, 'account', 32);
+    const { device } = this.#parts;
+    const begun = await this.#sessions.begin(path, body);
     const before = await device.account();
-    if (before !== null && before.account !== toHex(account)) await device.forget();
-    return { account, name: field(answer, 'name', 'string') };
+    if (before !== null && before.account !== toHex(begun.account)) await device.forget();
+    return begun;
   }
 
   async #wraps(): Promise<RawFile> {
@@ -367,7 +327,7 @@ export class Enrolment<D extends DeviceStore = Device> {
 
   async #signInAgain({ loginKey }: Registration, name: string, lost: Unreachable): Promise<void> {
     try {
-      await this.#session();
+      await this.#sessions.current();
       await this.#begin('/api/sign-in', { name, login_key: toBase64url(loginKey) });
     } catch (error) {
       if (error instanceof RequestRefused && error.kind === 'sign-in-failed') throw lost;
@@ -381,7 +341,7 @@ export class Enrolment<D extends DeviceStore = Device> {
     const files = await openOwnFiles(this.#folder, vault, server);
     const identity = await openIdentity(http, server, account, files);
     if (identity.view.name !== name) throw new ServerMisbehaved('an account of another name');
-    const session = field(await this.#session(), 'session', 'string');
+    const session = field(await this.#sessions.current(), 'session', 'string');
     const before = await device.account();
     const localKey = before?.account === toHex(account) ? before.localKey : await makeLocalKey();
     const open = { account, name, session, vault, root: files.root, identity, localKey, hasRecovery, epoch: vault.epoch, kdf: stretching(kdf) };

@@ -126,7 +126,9 @@ class Post:
 
     def add(self, outbox: Outbox) -> None:
         if not self._due:
-            gevent.spawn(self._empty)
+            # In the hub itself, as no writing here waits: a greenlet for each time takes memory
+            # from the system and gives it back, which costs more than the writing.
+            gevent.get_hub().loop.run_callback(self._empty)
         self._due.append(outbox)
 
     def _empty(self) -> None:

@@ -11,6 +11,7 @@ from time import monotonic
 
 import gevent
 from flask import current_app
+from gevent.event import Event
 
 from secure_msg.accounts.sessions import SignedIn
 from secure_msg.codec.errors import MalformedData
@@ -59,6 +60,8 @@ class Realtime:
         self._ids = count(1)
         self._post = Post()
         self._due: list[tuple[Announcement, str | None]] = []
+        self._any_due = Event()
+        self._announcing = False
         self._beating = False
         self.relay_typing: Callable[[bytes, bytes, bytes], None] = lambda _t, _a, _o: None
         """Tells the other processes, if there are any: (thread, who types, who is told)."""
@@ -180,9 +183,13 @@ class Realtime:
         What was committed together comes together, and is told together.
         """
         told = [(one, origin) for one in announcements if self.concerns_anybody(one)]
-        if told and not self._due:
-            gevent.spawn(self._announce)
+        if not told:
+            return
         self._due.extend(told)
+        self._any_due.set()
+        if not self._announcing:
+            self._announcing = True
+            gevent.spawn(self._announce_all)
 
     def concerns_anybody(self, one: Announcement) -> bool:
         """Whether somebody with an open socket is to be told."""
@@ -193,6 +200,15 @@ class Realtime:
                 return one.account in self._of
             case MarkMoved():
                 return one.other in self._of
+
+    def _announce_all(self) -> None:
+        """What is due, each time; one greenlet, as making one for each batch costs much more."""
+        try:
+            while self._any_due.wait():
+                self._any_due.clear()
+                self._announce()
+        finally:
+            self._announcing = False
 
     def _announce(self) -> None:
         if len(self._due) <= FEW:

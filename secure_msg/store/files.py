@@ -181,9 +181,10 @@ class FileStore:
     def commit(self, transaction: Transaction) -> Committed:
         request = checked_request(transaction)
         for put in transaction.puts:
-            # Here and not in the committer, where everybody would wait for this folder's chain.
-            with self._reader.watched("a private folder"):
-                self._folders.load(put.account)
+            if not self._folders.at_hand(put.account):
+                # Here and not in the committer, where everybody would wait for its chain.
+                with self._reader.watched("a private folder"):
+                    self._folders.load(put.account)
         self._background.wait_for_room()
         self._sequencer.submit(request)
         return request.done.result()

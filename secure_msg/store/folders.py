@@ -64,6 +64,14 @@ class Folders:
         self._cache: OrderedDict[bytes, Folder] = OrderedDict()
         self._held = 0
 
+    def at_hand(self, account: bytes) -> bool:
+        """Whether the folder is in memory; it was used now."""
+        with self._state.lock:
+            if account not in self._cache:
+                return False
+            self._cache.move_to_end(account)
+            return True
+
     def load(self, account: bytes) -> Folder:
         """The folder as it is now; read it under the lock. Raises Damaged."""
         while True:

@@ -24,57 +24,64 @@ BLOB_SIZE = f"a blob has at most {MAX_BLOB} bytes"
 
 def checked_request(transaction: Transaction) -> Request:
     """Raises ValueError for what no room should ever ask."""
-    operations = (
-        *transaction.appends,
-        *transaction.puts,
-        *transaction.registers,
-        *transaction.names,
-    )
-    _require(len(operations) <= MAX_OPERATIONS, TOO_MANY)
-    for append in transaction.appends:
+    appends, puts, registers, names = transaction
+    operations = len(appends) + len(puts) + len(registers) + len(names)
+    if operations > MAX_OPERATIONS:
+        raise ValueError(TOO_MANY)
+    size = 0
+    for append in appends:
         _check_append(append)
-    for put in transaction.puts:
+        size += len(append.body)
+    for put in puts:
         _check_put(put)
-    for register in transaction.registers:
+        size += len(put.blob or b"")
+    for register in registers:
         _check_register(register)
-    for name in transaction.names:
+    for name in names:
         _check_name(name)
-    size = sum(len(one.body) for one in transaction.appends)
-    size += sum(len(one.blob or b"") for one in transaction.puts)
-    _require(size <= MAX_BYTES, TOO_LARGE)
-    return Request(transaction, size + OPERATION_BYTES * len(operations))
+    if size > MAX_BYTES:
+        raise ValueError(TOO_LARGE)
+    return Request(transaction, size + OPERATION_BYTES * operations)
 
 
 def _check_append(append: Append) -> None:
-    _require(len(append.chain) == ID_SIZE, "a chain id has 32 bytes")
-    _require(append.kind.isascii() and append.kind.isprintable(), "a kind is printable ASCII")
-    _require(1 <= len(append.kind) <= MAX_KIND, KIND_SIZE)
-    _require(len(append.body) <= MAX_BODY, BODY_SIZE)
-    _require(len(append.label) <= MAX_LABEL, LABEL_SIZE)
-    _require(append.seen >= 0, "what was seen is not negative")
-    if append.unique is not None:
-        fits = len(append.unique) == UNIQUE_SIZE and append.unique != NO_UNIQUE
-        _require(fits, "a unique id has 16 bytes, not all of them zero")
+    if len(append.chain) != ID_SIZE:
+        raise ValueError("a chain id has 32 bytes")
+    kind, unique = append.kind, append.unique
+    if not (kind.isascii() and kind.isprintable()):
+        raise ValueError("a kind is printable ASCII")
+    if not 1 <= len(kind) <= MAX_KIND:
+        raise ValueError(KIND_SIZE)
+    if len(append.body) > MAX_BODY:
+        raise ValueError(BODY_SIZE)
+    if len(append.label) > MAX_LABEL:
+        raise ValueError(LABEL_SIZE)
+    if append.seen < 0:
+        raise ValueError("what was seen is not negative")
+    if unique is not None and (len(unique) != UNIQUE_SIZE or unique == NO_UNIQUE):
+        raise ValueError("a unique id has 16 bytes, not all of them zero")
 
 
 def _check_put(put: Put) -> None:
-    _require(len(put.account) == ID_SIZE and len(put.path) == ID_SIZE, "ids have 32 bytes")
-    _require(put.expected_version >= 0, "a version is not negative")
-    _require(len(put.blob or b"") <= MAX_BLOB, BLOB_SIZE)
+    if len(put.account) != ID_SIZE or len(put.path) != ID_SIZE:
+        raise ValueError("ids have 32 bytes")
+    if put.expected_version < 0:
+        raise ValueError("a version is not negative")
+    if len(put.blob or b"") > MAX_BLOB:
+        raise ValueError(BLOB_SIZE)
 
 
 def _check_register(register: Register) -> None:
-    _require(len(register.chain) == ID_SIZE, "a chain id has 32 bytes")
-    _require(register.new is None or len(register.new) in (0, 32), "a register has 0 or 32 bytes")
+    if len(register.chain) != ID_SIZE:
+        raise ValueError("a chain id has 32 bytes")
+    if register.new is not None and len(register.new) not in (0, 32):
+        raise ValueError("a register has 0 or 32 bytes")
 
 
 def _check_name(name: NameClaim) -> None:
-    _require(len(name.account) == ID_SIZE, "an account id has 32 bytes")
+    if len(name.account) != ID_SIZE:
+        raise ValueError("an account id has 32 bytes")
     size = len(name.skeleton.encode("utf-8", "surrogatepass"))
-    fits = 1 <= size <= MAX_SKELETON and not any(0xD800 <= ord(c) < 0xE000 for c in name.skeleton)
-    _require(fits, f"a skeleton has 1 to {MAX_SKELETON} bytes of UTF-8")
-
-
-def _require(holds: bool, rule: str) -> None:
-    if not holds:
-        raise ValueError(rule)
+    lone = any(0xD800 <= ord(one) < 0xE000 for one in name.skeleton)
+    if lone or not 1 <= size <= MAX_SKELETON:
+        raise ValueError(f"a skeleton has 1 to {MAX_SKELETON} bytes of UTF-8")

@@ -7,8 +7,10 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import ctypes  # noqa: E402
 import gc  # noqa: E402
 import sys  # noqa: E402
+from contextlib import suppress  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -50,6 +52,8 @@ def application() -> Any:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)
+    with suppress(AttributeError, OSError, TypeError):  # glibc gives back what the start has freed
+        ctypes.CDLL(None).malloc_trim(0)
     if fresh:
         _welcome(settings, server)
     return server.web.wsgi

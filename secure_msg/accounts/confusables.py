@@ -8,7 +8,8 @@ look-alikes is given one representative here: its sequence of several characters
 from __future__ import annotations
 
 import unicodedata
-from functools import cache
+from collections.abc import Mapping
+from typing import Any
 
 from confusable_homoglyphs import categories, confusables
 
@@ -18,10 +19,9 @@ _MAX_EXPANSION = 4
 
 def skeleton(text: str) -> str:
     """Equal for texts that look alike; no other meaning."""
-    prototypes = _prototypes()
     parts = unicodedata.normalize("NFD", text)
     for _ in range(_MAX_EXPANSION):
-        mapped = "".join(prototypes.get(char, char) for char in parts)
+        mapped = "".join(_PROTOTYPES.get(char, char) for char in parts)
         if mapped == parts:
             break
         parts = mapped
@@ -34,8 +34,7 @@ def script(char: str) -> str:
     return name.upper()
 
 
-@cache
-def _prototypes() -> dict[str, str]:
+def _prototypes(pairs: Mapping[str, Any]) -> dict[str, str]:
     """Of each character that has look-alikes, the representative of its set."""
     parent: dict[str, str] = {}
 
@@ -45,7 +44,7 @@ def _prototypes() -> dict[str, str]:
             node = parent[node]
         return node
 
-    for char, alike in confusables.confusables_data.items():
+    for char, alike in pairs.items():
         for other in alike:
             parent[find(char.strip(_WRAP))] = find(other["c"].strip(_WRAP))
     sets: dict[str, list[str]] = {}
@@ -61,3 +60,8 @@ def _preference(node: str) -> tuple[int, str]:
     if node.isascii() and node.isalpha():
         return (1 if node.islower() else 2), node
     return 3, node
+
+
+_PROTOTYPES = _prototypes(confusables.confusables_data)
+# Nothing else asks for the pairs, and they take six megabytes.
+confusables.confusables_data.clear()

@@ -154,9 +154,23 @@ def _sealed_bytes(folder: Path) -> bytes:
         data = (folder / "keys").read_bytes()
     except FileNotFoundError:
         raise KeysRefused("server/keys is missing: put it back from a backup") from None
-    if not HEAD_SIZE + NONCE_SIZE < len(data) <= MAX_SEALED or data[0] != VERSION:
+    whole = HEAD_SIZE + NONCE_SIZE < len(data) <= MAX_SEALED and data[0] == VERSION
+    if not (whole and _known_sealing(data)):
         raise KeysRefused("server/keys is damaged or of another version")
     return data
+
+
+def _known_sealing(head: bytes) -> bool:
+    """Whether a key can be made as the head says, at no more than the largest costs."""
+    mode, (memory_kib, passes, lanes) = head[1], _costs(head)
+    if mode == PASSPHRASE:
+        return 8 * lanes <= memory_kib <= MAX_MEMORY_KIB and 1 <= passes <= MAX_PASSES and lanes > 0
+    return mode == KEY_FILE and (memory_kib, passes, lanes) == (0, 0, 0)
+
+
+def _costs(head: bytes) -> tuple[int, int, int]:
+    """Memory in KiB, passes, lanes."""
+    return int.from_bytes(head[18:22], "big"), int.from_bytes(head[22:26], "big"), head[26]
 
 
 def _unseal(folder: Path, passphrase: str | None) -> SealedKeys:
@@ -174,13 +188,7 @@ def _sealing_key(folder: Path, head: bytes, passphrase: str | None) -> bytes:
     mode, salt = head[1], head[2:18]
     if mode == KEY_FILE:
         return hkdf_sha512(_seal_file(folder), salt=salt, info=b"securemsg/seal/1", length=32)
-    memory_kib, passes = int.from_bytes(head[18:22], "big"), int.from_bytes(head[22:26], "big")
-    lanes = head[26]
-    in_range = (
-        8 * lanes <= memory_kib <= MAX_MEMORY_KIB and 1 <= passes <= MAX_PASSES and lanes >= 1
-    )
-    if mode != PASSPHRASE or not in_range:
-        raise KeysRefused("server/keys is damaged or of another version")
+    memory_kib, passes, lanes = _costs(head)
     if passphrase is None:
         raise KeysRefused("server/keys is sealed with a passphrase, and none was given")
     return argon2id(

@@ -249,6 +249,15 @@ SWAPS: dict[str, Callable[[Path], tuple[Path, Path]]] = {
 }
 
 
+@pytest.mark.parametrize("mode", [1, 2, 32, 255])
+def test_attack_17_keys_that_claim_another_sealing_are_damaged(house: FileHouse, mode: int) -> None:
+    """Not only noted as sealed with a passphrase that nobody gave."""
+    path = house.root / "server" / "keys"
+    sealed = path.read_bytes()
+    path.write_bytes(sealed[:1] + bytes((mode,)) + sealed[2:])
+    assert "server/keys" in [one.path for one in verify(house.root, house.keys).damage]
+
+
 @pytest.mark.parametrize("kind", SWAPS)
 def test_attack_17_validly_signed_files_in_each_others_place_are_found(
     house: FileHouse, kind: str

@@ -29,7 +29,8 @@ JSON_ROUTES = {
 CBOR_ROUTES = {
     "/api/registration": Registration(b"t", b"a", b"k", b"p", b"b", bytes(32), None, (put("k"),)),
     "/api/credential": CredentialChange(bytes(32), bytes(32), bytes(32), None, (put("k"),)),
-    "/api/transact": TransactRequest((), (put("k", 9),)),
+    # No single other byte makes this version 0, which would be a good request.
+    "/api/transact": TransactRequest((), (put("k", 1_000),)),
 }
 LIMITS = {
     "/api/registration": 256 * 1024,

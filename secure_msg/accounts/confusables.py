@@ -62,6 +62,8 @@ def _preference(node: str) -> tuple[int, str]:
     return 3, node
 
 
+if not confusables.confusables_data:
+    raise ImportError("the pairs of look-alikes are gone: somebody has taken them already")
 _PROTOTYPES = _prototypes(confusables.confusables_data)
 # Nothing else asks for the pairs, and they take six megabytes.
 confusables.confusables_data.clear()

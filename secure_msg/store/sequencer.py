@@ -195,15 +195,20 @@ class Sequencer:
         return batch, item
 
     def _drain(self) -> None:
+        ends = False
         while True:
             try:
                 item = self._queue.get_nowait()
             except queue.Empty:
-                return
+                break
             if isinstance(item, Request):
                 fail([item])
-            elif item is not None:
+            elif item is None:
+                ends = True
+            else:
                 item.failed()
+        if ends:  # for the committer, whom somebody waits for
+            self._queue.put(None)
 
 
 def fail(requests: list[Request], error: StoreError | None = None) -> None:

@@ -6,17 +6,24 @@ ready to run has had its turn, so that an answer and the announcements of one ba
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import gevent
 from gevent.event import Event
 
+LOG = logging.getLogger("secure_msg.sockets")
+
 # What a peer takes nothing of for this long is not written any more.
 SEND_SECONDS = 30.0
 CHUNK_BYTES = 256 * 1024
 # More than this is not left unread by one who goes on asking.
 UNREAD_BYTES = 64 * 1024
+
+
+def _nobody() -> None:
+    return
 
 
 class Outbox:
@@ -82,6 +89,10 @@ class Outbox:
         self.waiting_bytes = 0
         self._wake()
 
+    def forget(self) -> None:
+        """Nobody is told any more that it cannot be written."""
+        self._broken = _nobody
+
     def _take(self) -> bytes:
         data = self._frames[0] if len(self._frames) == 1 else b"".join(self._frames)
         self._frames.clear()
@@ -134,4 +145,8 @@ class Post:
     def _empty(self) -> None:
         due, self._due = self._due, []
         for outbox in due:
-            outbox.flush()
+            try:
+                outbox.flush()
+            except Exception:
+                # The others' frames go all the same, and later ones of this one find a way.
+                LOG.exception("a socket could not be written")

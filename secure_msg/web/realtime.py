@@ -61,7 +61,7 @@ class Realtime:
         self._post = Post()
         self._due: list[tuple[Announcement, str | None]] = []
         self._any_due = Event()
-        self._announcing = False
+        self._announcing = self._reading_pages = False
         self._beating = False
         self.relay_typing: Callable[[bytes, bytes, bytes], None] = lambda _t, _a, _o: None
         """Tells the other processes, if there are any: (thread, who types, who is told)."""
@@ -186,10 +186,14 @@ class Realtime:
         if not told:
             return
         self._due.extend(told)
+        if self._reading_pages:
+            # From a database, and what is new does not wait for that.
+            gevent.spawn(self._announce)
+            return
         self._any_due.set()
         if not self._announcing:
             self._announcing = True
-            gevent.spawn(self._announce_all)
+            gevent.spawn(self._announce_always)
 
     def concerns_anybody(self, one: Announcement) -> bool:
         """Whether somebody with an open socket is to be told."""
@@ -201,31 +205,36 @@ class Realtime:
             case MarkMoved():
                 return one.other in self._of
 
-    def _announce_all(self) -> None:
+    def _announce_always(self) -> None:
         """What is due, each time; one greenlet, as making one for each batch costs much more."""
-        try:
-            while self._any_due.wait():
-                self._any_due.clear()
-                self._announce()
-        finally:
-            self._announcing = False
+        while self._any_due.wait():
+            self._any_due.clear()
+            if len(self._due) <= FEW:
+                # The answers are sent first: their senders wait, and pages take a while. Of many,
+                # an answer and the page of the same entry share a write.
+                gevent.sleep(0)
+            self._reading_pages = True
+            self._announce()
+            self._reading_pages = False
 
     def _announce(self) -> None:
-        if len(self._due) <= FEW:
-            # The answers are sent first: their senders wait, and pages take a while. Of many, an
-            # answer and the page of the same entry share a write.
-            gevent.sleep(0)
         due, self._due = self._due, []
         for one, origin in merged(due):
-            match one:
-                case Appended():
-                    self._appended(one)
-                case FolderChanged():
-                    item = PrivateItem(one.path, one.version, one.size)
-                    self._tell((one.account,), Told.PRIVATE, to_bytes(item), but=origin)
-                case MarkMoved():
-                    mark = MarkAnnounced(one.thread, one.account, one.blob)
-                    self._tell((one.other,), Told.MARK, to_bytes(mark))
+            try:
+                self._announce_one(one, origin)
+            except Exception as error:  # noqa: BLE001  what concerns others is told all the same
+                log_failure(error)
+
+    def _announce_one(self, one: Announcement, origin: str | None) -> None:
+        match one:
+            case Appended():
+                self._appended(one)
+            case FolderChanged():
+                item = PrivateItem(one.path, one.version, one.size)
+                self._tell((one.account,), Told.PRIVATE, to_bytes(item), but=origin)
+            case MarkMoved():
+                mark = MarkAnnounced(one.thread, one.account, one.blob)
+                self._tell((one.other,), Told.MARK, to_bytes(mark))
 
     def _appended(self, one: Appended) -> None:
         """Told in as many pages as it takes."""
@@ -233,11 +242,7 @@ class Realtime:
             return
         first = one.first
         while first <= one.last:
-            try:
-                page = self._reading.page(one.thread, first, min(MAX_PAGE, one.last - first + 1))
-            except StoreError as error:
-                log_failure(error)
-                return
+            page = self._reading.page(one.thread, first, min(MAX_PAGE, one.last - first + 1))
             self._tell(one.members, Told.ENTRIES, to_bytes(page))
             first += max(1, len(page.entries))
 

@@ -93,7 +93,14 @@ class Line:
             self._outbox.flush()
             self.end()
         finally:
-            self._readable.close()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """What holds itself would stay, with a message's bytes, until cycles are looked for."""
+        self._readable.close()
+        self._fragments = None
+        self._protocol.parser.close()
+        self._outbox.forget()
 
     def _received(self) -> bytes:
         """Empty when the peer is gone.

@@ -74,7 +74,9 @@ def test_attack_39_a_flood_leaves_others_their_turn(tmp_path, kind):
         }
         assert refused["too-large" if "MB" in kind else "slow-down"] > CONNECTIONS
         assert refused["sign-in-failed"] <= int(SIGN_INS_A_NAME.split()[0])
-        assert median(waited[True]) < 4 * median(waited[False])
+        ratio = median(waited[True]) / median(waited[False])
+        print(f"{kind}: others wait {ratio:.2f} times as long")
+        assert ratio < 4
 
 
 def test_attack_39_a_megabyte_is_not_read(process, join_process):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -160,6 +162,28 @@ def test_a_handshake_is_answered_and_messages_come_whole(pair):
     answers = [one for one in peer.events_received() if isinstance(one, Frame)]
     assert [one.opcode for one in answers] == [Opcode.PONG, Opcode.CLOSE]
     assert ended(theirs)
+
+
+def test_attack_42_what_an_ended_line_held_is_free_at_once(pair):
+    """An unfinished message of a megabyte: nobody has to look for cycles first."""
+    ours, theirs = pair
+    gc.disable()
+    try:
+        line = line_over(ours)
+        reader = gevent.spawn(lambda found: list(found.messages()), line)
+        held = weakref.ref(line)
+        peer = opened(theirs)
+        peer.send_binary(bytes(1_000_000), fin=False)
+        peer.send_continuation(bytes(10_000), fin=False)
+        theirs.sendall(b"".join(peer.data_to_send())[:-5_000])
+        theirs.shutdown(socket.SHUT_WR)
+        reader.join(10)
+        assert reader.successful()
+        del line, reader
+        gevent.sleep(0)
+        assert held() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("name", sorted(name for name in UPGRADE if name.startswith("HTTP_")))

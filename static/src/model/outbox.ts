@@ -167,9 +167,14 @@ export class Outbox {
 
   /** The server has acknowledged it: it waits no more, and is kept until its entry is here. */
   async noteSent(unsent: Unsent, sequence: number): Promise<void> {
-    await this.#save({ ...unsent, failure: null, sequence });
     this.#place(unsent, sequence);
     this.#tell({ kind: 'sent', id: unsent.id, sequence });
+    try {
+      await this.#save({ ...unsent, failure: null, sequence });
+    } catch {
+      // No room for a comfort: the server has the message, and it must not be sent again.
+      await this.#device.removeText(UNSENT + unsent.id);
+    }
   }
 
   /** Its entry is here. Every tab sees that for itself. */

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from secure_msg.ledger.merkle import HASH_SIZE
 from secure_msg.store.chainfiles import GROUP, ROW_SIZE, SLOT_SIZE, TABLE_SIZE
+from secure_msg.store.overlay import MAX_SEARCHED
 from tests.store.contract import ALICE, BOB, PATH, THREAD
 from tests.tamper.changes import Change, Outcome
 from tests.tamper.kinds import KINDS, kind_of
@@ -32,9 +34,11 @@ ALONE = ("general/", "local/")
 """What no other file knows: a change of these is named where it is."""
 
 
-def judge_flip(world: World, path: str, outcome: Outcome) -> list[str]:
+def judge_flip(world: World, path: str, offset: int, outcome: Outcome) -> list[str]:
     """Why the outcome of one changed bit is not what it must be; empty: it is."""
-    found = [*_served(outcome), *_alone([path], outcome), *_read([path], outcome)]
+    found = [*_served(outcome), *_alone([path], outcome)]
+    if not _far_back(world, path, offset):
+        found += _read([path], outcome)
     place, named = kind_of(path).place, kind_of(path).named or path
     if outcome.refused is not None and (place is None or place not in outcome.refused):
         found.append(f"refuses to start without naming {place}: {outcome.refused}")
@@ -91,6 +95,18 @@ def _read(told: list[str], outcome: Outcome) -> Iterator[str]:
     read = [path for path in told if path != SUPERSEDED and not _in_the_head(path)]
     if read and not outcome.noticed_on_read:
         yield f"nobody notices on read: {read}"
+
+
+def _far_back(world: World, path: str, offset: int) -> bool:
+    """Whether it is what a row has beside its leaf hash, further back than repeats are looked for.
+
+    Nothing that is served depends on it; who reads it is `verify`.
+    """
+    if not path.endswith("/leaves") or offset % ROW_SIZE < HASH_SIZE:
+        return False
+    heads = [f"{reader}head" for reader in _readers(path) if f"{reader}head" in world.reads]
+    [head] = [world.reads[name][0] for name in heads]
+    return bool(offset // ROW_SIZE < head.size - MAX_SEARCHED)
 
 
 def _in_the_head(path: str) -> bool:

@@ -61,7 +61,7 @@ def test_attack_17_a_flipped_bit_is_noticed_and_never_served(
         bit = chosen.randrange(8)
         changed = flipped(world.image[name], place, bit)
         outcome = outcome_of(world, {name: changed}, root)
-        assert judge_flip(world, name, outcome) == [], f"SEED={SEED} {name} {place}.{bit}"
+        assert judge_flip(world, name, place, outcome) == [], f"SEED={SEED} {name} {place}.{bit}"
 
 
 def flipped(data: bytes, place: int, bit: int) -> bytes:

@@ -168,7 +168,8 @@ def segment_bytes(key: bytes, records: Iterable[JournalRecord]) -> bytes:
 def _scan(path: Path, key: bytes) -> Segment:
     data = path.read_bytes()
     if not data.startswith(SEGMENT_MAGIC):
-        torn = len(data) < len(SEGMENT_MAGIC) or not data.strip(b"\0")
+        # Magic and first record are synced together: the sectors after the first may be there.
+        torn = len(data) < len(SEGMENT_MAGIC) or not data[:SECTOR].strip(b"\0")
         return Segment(path, [], 0, len(data), _valid_after(key, data, 0), torn)
     records = []
     position = len(SEGMENT_MAGIC)

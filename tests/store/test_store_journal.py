@@ -100,8 +100,19 @@ def test_a_sector_that_was_never_written_is_a_torn_tail(tmp_path: Path) -> None:
     data = path.read_bytes()
     for sector in range(0, len(data), 512):
         path.write_bytes(data[:sector] + bytes(512) + data[sector + 512 :])
-        if sector:
-            assert len(list(Journal(path.parent, KEY, Disk()).records())) == 3
+        assert len(list(Journal(path.parent, KEY, Disk()).records())) == 3
+
+
+def test_a_first_sector_of_zeros_before_a_good_record_is_damage(tmp_path: Path) -> None:
+    path = written(tmp_path / "journal")
+    journal = Journal(path.parent, KEY, Disk())
+    for index in (3, 4):
+        journal.append(index, b"x" * 600)
+    journal.close()
+    path = path.with_name("00000002")
+    path.write_bytes(bytes(512) + path.read_bytes()[512:])
+    with pytest.raises(Damaged, match="00000002 is damaged from byte 0 on"):
+        Journal(path.parent, KEY, Disk())
 
 
 def test_records_under_another_key_do_not_count(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from secure_msg.crypto.mac import HmacSha256, equal
 from secure_msg.ledger.transaction import Damaged
@@ -49,8 +50,7 @@ class ChainKeys:
         object.__setattr__(self, "salt_mac", HmacSha256(self.salt))
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     leaf: bytes
     unique: bytes
     log_index: int

@@ -23,6 +23,7 @@ MOST_OF_ONE = 1_500
 
 def run(folder: Path, senders: int, *, warm: float, seconds: float) -> dict[str, Any]:
     """`senders` conversations, each with a listening recipient."""
+    folder.mkdir(exist_ok=True)
     with served(folder / f"send-{senders}") as server:
         talks = [conversation(server, number) for number in range(senders)]
         count = int(min(MOST_OF_ONE, MOST_A_SECOND / senders) * (warm + seconds)) + 8

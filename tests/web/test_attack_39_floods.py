@@ -19,6 +19,7 @@ from tests.web.test_web_metrics import figures
 
 ROUNDS, EACH = 5, 12
 CONNECTIONS = 4
+TRIES = 3
 PAUSE_SECONDS = 0.025
 """Who keeps to the rate of one account's transactions is honest."""
 
@@ -46,37 +47,41 @@ def test_attack_39_addresses_are_forgotten():
     assert len(pace._due) <= MOST_ADDRESSES
 
 
+def ratio_of_waits(live: Live, flood: Flood, version: int) -> float:
+    """Of medians, calm and flood in turns, so that the machine's other load is in both."""
+    waited: dict[bool, list[float]] = {True: [], False: []}
+    for turn in range(2 * ROUNDS):
+        flooded = bool(turn % 2)
+        flood.go_on() if flooded else flood.hold()
+        for _ in range(EACH):
+            sleep(PAUSE_SECONDS)
+            waited[flooded].append(seconds_of(live, version))
+            version += 1
+    flood.hold()
+    return median(waited[True]) / median(waited[False])
+
+
 @pytest.mark.parametrize("kind", BODIES)
 def test_attack_39_a_flood_leaves_others_their_turn(tmp_path, kind):
-    """A ratio of medians, calm and flood in turns, so that the machine's other load is in both.
-
-    Twice is the aim. The flood's own client runs on the same processors here: as much again is
-    left to it, and an unbounded queue or a costly refusal would be far beyond.
+    """At most twice the wait. The flood's own client shares the processors with all other tests:
+    what that adds is not the server's, so that the least of a few measurements counts.
     """
     with ServerProcess(tmp_path / "storage", {"RATE_FACTOR": "1"}) as server:
         api = Api(OverNetwork(server.base))
         api.register(Person("honest"))
-        waited: dict[bool, list[float]] = {True: [], False: []}
-        version = 0
+        ratios: list[float] = []
         with Live(api) as live, Flood(server.base, kind, CONNECTIONS) as flood:
-            for turn in range(2 * ROUNDS):
-                flooded = bool(turn % 2)
-                flood.go_on() if flooded else flood.hold()
-                for _ in range(EACH):
-                    sleep(PAUSE_SECONDS)
-                    waited[flooded].append(seconds_of(live, version))
-                    version += 1
-            flood.hold()
+            while len(ratios) < TRIES and min(ratios, default=3.0) > 2:
+                ratios.append(ratio_of_waits(live, flood, len(ratios) * 2 * ROUNDS * EACH))
             counted = figures(api.get("/metrics").body)
+        print(f"{kind}: others wait {min(ratios):.2f} times as long")
         refused = {
             problem: counted[f'secure_msg_problems_total{{kind="{problem}"}}']
             for problem in ("slow-down", "too-large", "sign-in-failed")
         }
         assert refused["too-large" if "MB" in kind else "slow-down"] > CONNECTIONS
         assert refused["sign-in-failed"] <= int(SIGN_INS_A_NAME.split()[0])
-        ratio = median(waited[True]) / median(waited[False])
-        print(f"{kind}: others wait {ratio:.2f} times as long")
-        assert ratio < 4
+        assert min(ratios) <= 2, ratios
 
 
 def test_attack_39_a_megabyte_is_not_read(process, join_process):

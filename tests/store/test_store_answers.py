@@ -1,4 +1,4 @@
-"""No answer, a refusal neither, tells of what a crash can still take back."""
+"""No answer, a refusal neither, tells of what a crash can still take back; all waiting ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from secure_msg.ledger.transaction import Conflict, Put, Transaction
 from secure_msg.store.requests import checked_request
-from secure_msg.store.sequencer import Request
+from secure_msg.store.sequencer import Request, Sequencer, fail
 from tests.store.contract import ALICE, PATH, opened
 from tests.store.house import FileHouse, UnsyncedDisk
 
@@ -65,3 +65,25 @@ def test_a_refusal_waits_for_what_it_follows_from(house: FileHouse) -> None:
     assert winner.done.result().versions == (1,)
     with pytest.raises(Conflict):
         loser.done.result()
+
+
+def test_a_store_that_fails_while_it_is_stopped_ends() -> None:
+    inside, go_on = threading.Event(), threading.Event()
+
+    def process(batch: list[Request]) -> None:
+        inside.set()
+        assert go_on.wait(10)
+        sequencer.refuse()
+        fail(batch)
+
+    sequencer = Sequencer(process)
+    sequencer.start()
+    sequencer.submit(Request(Transaction(), 0))
+    assert inside.wait(10)
+    stopping = threading.Thread(target=sequencer.stop, daemon=True)
+    stopping.start()
+    while not sequencer.waiting():
+        pass
+    go_on.set()
+    stopping.join(10)
+    assert not stopping.is_alive()

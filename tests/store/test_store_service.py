@@ -26,7 +26,7 @@ from secure_msg.ledger.transaction import (
 from secure_msg.store.observer import BatchReport, FlushReport
 from secure_msg.store.records import MAX_IN_BATCH
 from secure_msg.store.requests import MAX_OPERATIONS, checked_request
-from secure_msg.store.sequencer import BATCH_LIMIT, QUEUE_LIMIT, Request, Sequencer, fail
+from secure_msg.store.sequencer import BATCH_LIMIT, QUEUE_LIMIT, Request, Sequencer
 from tests.store.contract import ALICE, PATH, START, THREAD, audit, ident, message, opened
 from tests.store.house import FileHouse, UnsyncedDisk
 
@@ -285,28 +285,6 @@ def test_a_full_queue_is_busy_and_a_stopped_one_fails() -> None:
     sequencer.stop()
     with pytest.raises(StorageFailed):
         sequencer.submit(Request(Transaction(), 0))
-
-
-def test_a_store_that_fails_while_it_is_stopped_ends() -> None:
-    inside, go_on = threading.Event(), threading.Event()
-
-    def process(batch: list[Request]) -> None:
-        inside.set()
-        assert go_on.wait(10)
-        sequencer.refuse()
-        fail(batch)
-
-    sequencer = Sequencer(process)
-    sequencer.start()
-    sequencer.submit(Request(Transaction(), 0))
-    assert inside.wait(10)
-    stopping = threading.Thread(target=sequencer.stop, daemon=True)
-    stopping.start()
-    while not sequencer.waiting():
-        pass
-    go_on.set()
-    stopping.join(10)
-    assert not stopping.is_alive()
 
 
 def test_a_batch_of_many_small_operations_fits_into_one_record() -> None:

@@ -3,23 +3,24 @@
 First start makes everything that is needed; settings are environment variables or `.env`.
 """
 
+# Before all other imports, as they take what is patched (E402 is left aside in pyproject.toml).
 from gevent import monkey
 
 monkey.patch_all()
 
-import ctypes  # noqa: E402
-import gc  # noqa: E402
-import sys  # noqa: E402
-from contextlib import suppress  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
+import ctypes
+import gc
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
-from gunicorn.app.base import Application  # type: ignore[import-untyped]# noqa: E402
+from gunicorn.app.base import Application  # type: ignore[import-untyped]
 
-from secure_msg.bootstrap import Server, build, settings_from_environment  # noqa: E402
-from secure_msg.ledger.transaction import StoreError  # noqa: E402
-from secure_msg.settings import BadSetting, Settings  # noqa: E402
-from secure_msg.web.logs import init_logs  # noqa: E402
+from secure_msg.bootstrap import Server, build, settings_from_environment
+from secure_msg.ledger.transaction import StoreError
+from secure_msg.settings import BadSetting, Settings
+from secure_msg.web.logs import init_logs
 
 ROOT = Path(__file__).resolve().parent
 # gunicorn's code for a worker that could not start: it stops instead of trying again.

@@ -200,10 +200,13 @@ def find_chromium() -> str:
     return ""
 
 
-def bring_strace() -> None:
-    """For the tests in which system calls fail; without it they are skipped and say so."""
-    if shutil.which("strace") is None and not apt_install("strace"):
-        say("strace is not here and could not be installed (on Debian: apt-get install strace)")
+def bring_tools() -> None:
+    """For tests in which system calls fail, and of a plain copy; they are skipped without them."""
+    for name in ("strace", "rsync"):
+        if shutil.which(name) is None and not apt_install(name):
+            say(
+                f"{name} is not here and could not be installed (on Debian: apt-get install {name})"
+            )
 
 
 def bring_servers() -> None:
@@ -243,8 +246,7 @@ def main() -> int:
             find_chromium()
         if goal != "run":
             bring_servers()
-        if goal == "fault":
-            bring_strace()
+            bring_tools()
     except Missing as error:
         print(f"{error}", file=sys.stderr)
         return 1

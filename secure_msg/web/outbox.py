@@ -148,5 +148,5 @@ class Post:
             try:
                 outbox.flush()
             except Exception:
-                # The others' frames go all the same, and later ones of this one find a way.
+                # The others' frames go all the same; with its next one this socket is tried again.
                 LOG.exception("a socket could not be written")

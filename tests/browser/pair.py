@@ -20,13 +20,15 @@ def strangers(chromium: Browser, server: ServerProcess) -> tuple[Person, Person]
     return alice, bob
 
 
-def two(chromium: Browser, server: ServerProcess) -> tuple[Person, Person]:
+def two(
+    chromium: Browser, server: ServerProcess, first: str = "hello", second: str = "welcome"
+) -> tuple[Person, Person]:
     """As `strangers`, in a conversation that both accepted."""
     alice, bob = strangers(chromium, server)
-    alice.find(bob.name).write("hello").stored("hello")
-    bob.open(alice.name).sees("hello").accept()
-    bob.write("welcome").stored("welcome")
-    alice.sees("hello", "welcome")
+    alice.find(bob.name).write(first).stored(first)
+    bob.open(alice.name).sees(first).accept()
+    bob.write(second).stored(second)
+    alice.sees(first, second)
     return alice, bob
 
 

@@ -13,6 +13,7 @@ from secure_msg.cli.main import main
 from secure_msg.codec.http import PrivateList
 from secure_msg.codec.realtime import Asked, unpack
 from secure_msg.codec.schema import from_bytes
+from tests.browser.pair import two
 from tests.browser.person import LONG, Person
 from tests.browser.test_accessibility import accessible
 from tests.support import people
@@ -23,16 +24,6 @@ pytestmark = pytest.mark.browser
 
 SET_BACK = "This server was set back to an older copy"
 OLDER = "This server shows an older state than this browser has seen"
-
-
-def two(chromium: Browser, server: ServerProcess) -> tuple[Person, Person]:
-    alice = Person(chromium, server.base, "alice").register(recovery=False)
-    bob = Person(chromium, server.base, "bob").register(recovery=False)
-    alice.find(bob.name).write("before one").stored("before one")
-    bob.open(alice.name).sees("before one").accept()
-    bob.write("before two").stored("before two")
-    alice.sees("before one", "before two")
-    return alice, bob
 
 
 def command(*words: object) -> None:
@@ -85,7 +76,7 @@ def test_after_an_announced_restoration_people_go_on_from_the_copy(
 ) -> None:
     storage, backup = tmp_path / "storage", tmp_path / "backup"
     with ServerProcess(storage) as server:
-        alice, bob = two(chromium, server)
+        alice, bob = two(chromium, server, "before one", "before two")
         # Put back as it was, nobody has lost anything, and nobody is asked.
         server.stop()
         (storage / "restored").touch()
@@ -158,7 +149,7 @@ def test_attack_18_an_older_folder_that_nobody_announced_is_refused(
 ) -> None:
     storage, older = tmp_path / "storage", tmp_path / "older"
     with ServerProcess(storage) as server:
-        alice, bob = two(chromium, server)
+        alice, bob = two(chromium, server, "before one", "before two")
         server.stop()
         shutil.copytree(storage, older)
         server.start()
@@ -207,7 +198,7 @@ def test_attack_11_every_older_snapshot_of_a_private_folder_is_noticed(
     chromium: Browser, tmp_path: Path
 ) -> None:
     with ServerProcess(tmp_path / "storage") as server:
-        alice, bob = two(chromium, server)
+        alice, bob = two(chromium, server, "before one", "before two")
         snapshots = [snapshot(alice)]
         for number in range(3):
             text = f"number {number}"

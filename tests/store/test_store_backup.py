@@ -237,7 +237,9 @@ def test_a_backup_that_was_broken_off_is_not_restored_and_is_whole_after_the_nex
     assert step > 20
 
 
-@pytest.mark.parametrize("command", [["cp", "-a"], ["rsync", "-a"]], ids=["cp", "rsync"])
+@pytest.mark.parametrize(
+    "command", [["cp", "-a"], ["rsync", "-a", "--delete"]], ids=["cp", "rsync"]
+)
 def test_a_plain_copy_of_a_stopped_server_is_a_backup(
     house: FileHouse, tmp_path: Path, command: list[str]
 ) -> None:
@@ -247,6 +249,9 @@ def test_a_plain_copy_of_a_stopped_server_is_a_backup(
     assert store is not None
     expected = messages(store)
     house.close()
+    if "--delete" in command:
+        (tmp_path / "copy" / "local").mkdir(parents=True)
+        (tmp_path / "copy" / "local" / "of an older copy").write_bytes(b"to be deleted")
     subprocess.run([*command, f"{house.root}/", str(tmp_path / "copy")], check=True)
     assert verify(tmp_path / "copy", house.keys).findings == []
     found = reopen(tmp_path / "copy", house)

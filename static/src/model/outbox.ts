@@ -167,14 +167,14 @@ export class Outbox {
 
   /** The server has acknowledged it: it waits no more, and is kept until its entry is here. */
   async noteSent(unsent: Unsent, sequence: number): Promise<void> {
-    this.#place(unsent, sequence);
-    this.#tell({ kind: 'sent', id: unsent.id, sequence });
     try {
       await this.#save({ ...unsent, failure: null, sequence });
     } catch {
-      // No room for a comfort: the server has the message, and it must not be sent again.
+      // No room to note it: what the server has must not wait to be sent again all the same.
       await this.#device.removeText(UNSENT + unsent.id);
     }
+    this.#place(unsent, sequence);
+    this.#tell({ kind: 'sent', id: unsent.id, sequence });
   }
 
   /** Its entry is here. Every tab sees that for itself. */

@@ -152,6 +152,20 @@ test('one tab that has the entry takes nothing from another that has not', LIMIT
   assert.deepEqual(other.shows, [['text 1', 'stored']]);
 });
 
+test('what was sent waits no more where there is no room to note it', LIMIT, async (t) => {
+  const message = unsent(1);
+  const { writer, other, store } = await twoTabs(t, message);
+  store.saveText = async () => {
+    throw new DOMException('full', 'QuotaExceededError');
+  };
+  const heard = other.heard();
+  await writer.outbox.noteSent(message, 6);
+  await heard;
+  assert.equal(store.kept.size, 0);
+  assert.deepEqual(writer.shows, [['text 1', 'stored']]);
+  assert.deepEqual(other.shows, [['text 1', 'stored']]);
+});
+
 test('a page that is loaded in between shows what was sent, and does not send it again', LIMIT, async (t) => {
   const [first, second] = [unsent(1), unsent(2)];
   const { writer, store } = await twoTabs(t, first, second);
